@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# steward - one Makefile for everything.  `make run` and `make test` work on a
+# fresh Debian machine; SAN=1 builds into build-san/ with ASan and UBSan.
+
+VERSION  := 0.1.0
+B        := build
+prefix   := /usr/local
+DESTDIR  :=
+ifeq ($(prefix),/usr)
+sysconfdir := /etc
+else
+sysconfdir := $(prefix)/etc
+endif
+
+CC       := gcc
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+            -Wswitch-enum -Wpointer-arith -Wwrite-strings -Wformat=2 -Wundef -Werror
+CFLAGS   := -O2 -g -fstack-protector-strong
+CPPFLAGS := -D_FORTIFY_SOURCE=2
+LDFLAGS  := -Wl,-z,relro,-z,now -Wl,--as-needed
+ifdef SAN
+B        := build-san
+CFLAGS   := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+CPPFLAGS :=
+LDFLAGS  := -fsanitize=address,undefined
+endif
+
+pkg       = $(shell pkg-config --$(1) msgpack libconfig libpq jansson libsystemd 2>/dev/null)
+COMPILE   = $(CC) -std=c11 -D_GNU_SOURCE -DSTEWARD_VERSION='"$(VERSION)"' $(CPPFLAGS) \
+            -iquote common -iquote $(B)/gen $(shell pkg-config --cflags msgpack libconfig libpq jansson libsystemd 2>/dev/null) \
+            $(WARNINGS) $(CFLAGS) -MMD -MP
+
+LIBS_COMMON := -lmsgpackc -lconfig -lpq -lnng -lpthread
+
+# ------------------------------------------------------------------ what is built
+KINDS      := $(notdir $(patsubst %/,%,$(wildcard workers/*/)))
+COMMON_O   := $(patsubst %.c,$(B)/obj/%.o,$(wildcard common/*.c))
+STEWARD_O  := $(patsubst %.c,$(B)/obj/%.o,$(wildcard supervisor/*.c))
+# Pure files that the daemon obeys and stewardctl explains.
+SHARED_O   := $(B)/obj/supervisor/lifecycle.o $(B)/obj/supervisor/restart.o
+CTL_O      := $(patsubst %.c,$(B)/obj/%.o,$(wildcard supervisor/ctl/*.c)) $(SHARED_O) $(B)/gen/migrations.o
+MIGRATIONS := $(sort $(wildcard migrations/*.sql))
+PROGRAMS   := $(B)/steward $(B)/stewardctl $(KINDS:%=$(B)/workers/%)
+
+all: $(PROGRAMS)
+
+$(B)/common.a: $(COMMON_O)
+	rm -f $@ && ar rcs $@ $^
+
+$(B)/steward: $(STEWARD_O) $(B)/common.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_COMMON) -lsystemd
+
+$(B)/stewardctl: $(CTL_O) $(B)/common.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_COMMON) -ljansson
+
+define worker_rule
+$(B)/workers/$(1): $(patsubst %.c,$(B)/obj/%.o,$(wildcard workers/$(1)/*.c)) $(B)/common.a
+	@mkdir -p $$(@D)
+	$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LIBS_COMMON)
+endef
+$(foreach kind,$(KINDS),$(eval $(call worker_rule,$(kind))))
+
+$(B)/obj/%.o: %.c | $(B)/gen/schema.h
+	@mkdir -p $(@D)
+	$(COMPILE) -c -o $@ $<
+
+# ------------------------------------------------------------------ what is generated
+# The migrations as a table of C strings, and the version that this tree knows.
+$(B)/gen/schema.h $(B)/gen/migrations.c &: $(MIGRATIONS) migrations/embed.sh
+	@mkdir -p $(B)/gen
+	sh migrations/embed.sh $(B)/gen
+
+# One string per file is longer than ISO C promises to accept.
+$(B)/gen/migrations.o: $(B)/gen/migrations.c
+	$(COMPILE) -iquote supervisor/ctl -Wno-overlength-strings -c -o $@ $<
+
+# ------------------------------------------------------------------ tests
+# A unit test is one file; it links everything that has no main().
+UNIT_T   := $(patsubst tests/unit/%.c,$(B)/tests/unit/%.t,$(wildcard tests/unit/*.c))
+PURE_O   := $(sort $(filter-out %/main.o,$(STEWARD_O) $(CTL_O)))
+TOOLS    := $(patsubst tests/system/%.c,$(B)/tests/system/%,$(wildcard tests/system/*.c))
+
+$(B)/tests/unit/%.t: $(B)/obj/tests/unit/%.o $(PURE_O) $(B)/common.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_COMMON) -lsystemd -ljansson -lcmocka
+
+$(B)/tests/system/%: $(B)/obj/tests/system/%.o $(B)/common.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_COMMON)
+
+tests-built: all $(UNIT_T) $(TOOLS)
+
+test: deps
+	$(MAKE) tests-built
+	$(MAKE) SAN=1 tests-built
+	$(MAKE) fuzzers
+	tests/run
+
+# ------------------------------------------------------------------ fuzz
+FUZZERS := $(patsubst tests/fuzz/%.c,build-fuzz/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
+FUZZED  := B=build-fuzz CC=clang CPPFLAGS= CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' \
+           LDFLAGS='-fsanitize=fuzzer,address,undefined'
+
+fuzzers:
+	$(MAKE) $(FUZZED) $(FUZZERS)
+
+build-fuzz/tests/fuzz/%: build-fuzz/obj/tests/fuzz/%.o build-fuzz/common.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_COMMON)
+
+# A million inputs each; `make test` does a short run of the same.
+fuzz: deps fuzzers
+	FUZZ_RUNS=$${FUZZ_RUNS:-1000000} tests/fuzz/fuzz.t
+
+# ------------------------------------------------------------------ lint
+C_FILES := $(wildcard common/*.c supervisor/*.c supervisor/ctl/*.c workers/*/*.c)
+SCRIPTS := packaging/deps.sh tests/run tests/layers.t tests/fuzz/fuzz.t .ci/run migrations/embed.sh $(wildcard tests/demo/*.sh)
+
+lint: deps $(B)/gen/schema.h
+	clang-tidy --quiet --warnings-as-errors='*' $(C_FILES) -- -std=c11 -D_GNU_SOURCE -DSTEWARD_VERSION='"$(VERSION)"' \
+		-iquote common -iquote supervisor -iquote $(B)/gen $(call pkg,cflags)
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+		-DSTEWARD_VERSION='"$(VERSION)"' -D_GNU_SOURCE -iquote common -iquote supervisor -iquote $(B)/gen $(C_FILES)
+	$(MAKE) B=$(B)-analyzer CFLAGS='-O1 -fanalyzer' all
+	shellcheck $(SCRIPTS)
+	tests/layers.t
+
+# ------------------------------------------------------------------ the machine
+# What a fresh Debian needs to build, run, test and lint.  Nothing is done when all are there.
+PACKAGES := gcc make pkg-config libc6-dev libnng-dev libmsgpack-dev libconfig-dev libpq-dev libjansson-dev \
+            libsystemd-dev postgresql postgresql-client postgresql-common \
+            libcmocka-dev postgresql-15-pgtap bats perl jq clang clang-tidy libclang-rt-14-dev cppcheck shellcheck iproute2 util-linux
+
+deps:
+	@sh packaging/deps.sh $(PACKAGES)
+
+run: deps
+	$(MAKE) all
+	tests/demo/run.sh
+
+install: all
+	install -d $(DESTDIR)$(prefix)/sbin $(DESTDIR)$(prefix)/bin $(DESTDIR)$(prefix)/libexec/steward \
+		$(DESTDIR)$(prefix)/share/steward/migrations $(DESTDIR)$(sysconfdir)/steward/conf.d
+	install -m 755 $(B)/steward $(DESTDIR)$(prefix)/sbin/steward
+	install -m 755 $(B)/stewardctl $(DESTDIR)$(prefix)/bin/stewardctl
+	install -m 755 $(KINDS:%=$(B)/workers/%) $(DESTDIR)$(prefix)/libexec/steward/
+	install -m 644 $(MIGRATIONS) $(DESTDIR)$(prefix)/share/steward/migrations/
+	test -e $(DESTDIR)$(sysconfdir)/steward/steward.conf || \
+		install -m 644 conf/steward.conf.sample $(DESTDIR)$(sysconfdir)/steward/steward.conf
+
+clean:
+	rm -rf build build-san build-fuzz build-analyzer
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+.PHONY: all tests-built test fuzzers fuzz lint deps run install clean
+.DELETE_ON_ERROR:
+.SECONDARY:
