@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A session walks connect -> version -> prepare -> listen -> up, one statement
+ * at a time, and falls back to `waiting` from anywhere.  What the outside calls
+ * its state is kept apart from that walk: a session that was up and met a
+ * missing grant or a full disk stays `down` with that sentence until a
+ * statement succeeds again, however often it reconnects meanwhile.
+ */
+#include "session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "backoff.h"
+#include "clock.h"
+#include "log.h"
+#include "schema.h"
+
+enum step { STEP_waiting, STEP_connecting, STEP_version, STEP_preparing, STEP_listening, STEP_up };
+
+/* How often a session that waits for a migration looks again. */
+enum { SCHEMA_LOOK_MS = 1000 };
+
+struct session {
+	struct session_options options;
+	struct db             *db;
+	enum step              step;
+	enum db_wait           wait;
+	unsigned               prepared; /* statements of the kind done so far */
+	struct backoff         backoff;
+	int64_t                due_ms;
+	bool                   has_tried;
+	bool                   news; /* a notification, or a fresh connection */
+
+	enum session_state state;
+	char               detail[256];
+	bool               trouble; /* the last call failed for a reason that a reconnect does not prove gone */
+
+	session_result_fn *on_result;
+	void              *arg;
+};
+
+static const char *const words[] = {
+	[SESSION_down]       = "down",
+	[SESSION_up]         = "up",
+	[SESSION_schema_old] = "schema_old",
+	[SESSION_schema_new] = "schema_new",
+};
+
+enum err
+session_create(const struct session_options *o, struct session **out, struct error *e)
+{
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return err_set(e, ERR_no_memory, "session");
+	s->options        = *o;
+	s->backoff.min_ms = o->retry_min_ms;
+	s->backoff.max_ms = o->retry_max_ms;
+	(void)snprintf(s->detail, sizeof(s->detail), "connecting");
+	*out = s;
+	return ERR_ok;
+}
+
+void
+session_destroy(struct session *s)
+{
+	if (s == NULL)
+		return;
+	db_close(s->db);
+	free(s);
+}
+
+static void
+report(struct session *s, enum session_state state, const char *detail)
+{
+	char quoted[LOG_QUOTE_SIZE];
+
+	if (s->state == state && strcmp(s->detail, detail) == 0)
+		return;
+	if (s->state != state || state != SESSION_up)
+		log_event(state == SESSION_up ? LOG_info : LOG_warning, "database_changed",
+		    "session=%s state=%s detail=%s", s->options.db.application, words[state], log_quote(detail, quoted));
+	s->state = state;
+	(void)snprintf(s->detail, sizeof(s->detail), "%.*s", (int)sizeof(s->detail) - 1, detail);
+}
+
+/* The next step for the reader, by the kind of failure. */
+static const char *
+advice(enum err code)
+{
+	switch ((int)code) {
+	case ERR_denied:     return "; run: sudo stewardctl db setup";
+	case ERR_schema_old: return "; run: sudo stewardctl db migrate";
+	default:             return "";
+	}
+}
+
+static void
+deliver(struct session *s, enum err code, const struct db_result *r, const struct error *e)
+{
+	session_result_fn *on_result = TAKE(s->on_result);
+
+	if (on_result != NULL)
+		on_result(s->arg, code, r, e);
+}
+
+static void
+report_failure(struct session *s, enum err code, const struct error *e)
+{
+	char detail[sizeof(s->detail)];
+
+	(void)snprintf(detail, sizeof(detail), "%.200s%s", e->text, advice(code));
+	report(s, code == ERR_schema_old ? SESSION_schema_old : SESSION_down, detail);
+}
+
+static void
+pause_before_retry(struct session *s, int64_t now_ms)
+{
+
+	s->step   = STEP_waiting;
+	s->due_ms = now_ms + backoff_next_ms(&s->backoff, arc4random());
+}
+
+/* The connection is lost or of no use: say why, close it, try again after a pause. */
+static void
+fall_back(struct session *s, enum err code, const struct error *e, int64_t now_ms)
+{
+	report_failure(s, code, e);
+	s->has_tried = true;
+	db_close(TAKE(s->db));
+	pause_before_retry(s, now_ms);
+	deliver(s, code, NULL, e);
+}
+
+static enum err
+start_connecting(struct session *s, int64_t now_ms, struct error *e)
+{
+	enum err code = db_connect_start(&s->options.db, &s->db, e);
+
+	if (code != ERR_ok)
+		return code;
+	s->step   = STEP_connecting;
+	s->wait   = DB_WAIT_WRITE;
+	s->due_ms = now_ms + s->options.db.connect_timeout_ms;
+	return ERR_ok;
+}
+
+static enum err
+ask_version(struct session *s, struct error *e)
+{
+	s->step   = STEP_version;
+	s->due_ms = INT64_MAX;
+	return db_send(s->db, "SELECT steward.schema_version() AS version", e);
+}
+
+static enum err
+go_on_connecting(struct session *s, int64_t now_ms, struct error *e)
+{
+	enum err code = db_connect_poll(s->db, &s->wait, e);
+
+	if (code != ERR_ok)
+		return code;
+	if (s->wait == DB_WAIT_NOTHING)
+		return ask_version(s, e);
+	if (now_ms >= s->due_ms)
+		return err_set(e, ERR_db_down, "connect: no answer within %" PRId64 " ms",
+		    s->options.db.connect_timeout_ms);
+	return ERR_ok;
+}
+
+static void
+become_up(struct session *s)
+{
+	s->step      = STEP_up;
+	s->due_ms    = INT64_MAX;
+	s->news      = true;
+	s->has_tried = true;
+	if (!s->trouble) {
+		backoff_reset(&s->backoff);
+		report(s, SESSION_up, "");
+	}
+}
+
+/* After the version and after each prepared statement: the next thing to set up. */
+static enum err
+set_up_next(struct session *s, struct error *e)
+{
+	char listen[80];
+
+	for (; s->prepared < STMT_COUNT; s->prepared++) {
+		if (statement_desc((enum statement)s->prepared)->kind != s->options.kind)
+			continue;
+		s->step = STEP_preparing;
+		return db_send_prepare(s->db, (enum statement)s->prepared++, e);
+	}
+	if (s->options.channel != NULL && s->step != STEP_listening) {
+		s->step = STEP_listening;
+		(void)snprintf(listen, sizeof(listen), "LISTEN %s", s->options.channel);
+		return db_send(s->db, listen, e);
+	}
+	become_up(s);
+	return ERR_ok;
+}
+
+static enum err
+judge_version(struct session *s, const struct db_result *r, int64_t now_ms, struct error *e)
+{
+	int64_t version = db_rows(r) == 1 ? db_int8(r, 0, "version", 0) : 0;
+	char    detail[sizeof(s->detail)];
+
+	if (version == SCHEMA_VERSION) {
+		s->prepared = 0;
+		return set_up_next(s, e);
+	}
+	(void)snprintf(detail, sizeof(detail), "schema %" PRId64 ", this program needs %d; %s", version, SCHEMA_VERSION,
+	    version < SCHEMA_VERSION ? "run: sudo stewardctl db migrate" : "upgrade steward");
+	report(s, version < SCHEMA_VERSION ? SESSION_schema_old : SESSION_schema_new, detail);
+	s->has_tried = true;
+	s->due_ms    = now_ms + SCHEMA_LOOK_MS;
+	return ERR_ok;
+}
+
+static enum err
+finish_call(struct session *s, enum err code, const struct db_result *r, struct error *e)
+{
+	if (code == ERR_ok) {
+		s->trouble = false;
+		backoff_reset(&s->backoff);
+		report(s, SESSION_up, "");
+		deliver(s, ERR_ok, r, NULL);
+		return ERR_ok;
+	}
+	if (db_is_broken(s->db))
+		return code;
+	if (code == ERR_db_down || code == ERR_denied || code == ERR_schema_old) {
+		s->trouble = true;
+		report_failure(s, code, e);
+	}
+	deliver(s, code, NULL, e);
+	/* A dropped function comes back under another identity: prepare anew. */
+	return code == ERR_schema_old ? code : ERR_ok;
+}
+
+/* One finished statement of the walk, or the answer to a call. */
+static enum err
+take_result(struct session *s, int64_t now_ms, struct error *e)
+{
+	CLEANUP(db_result_cleanup) struct db_result *r = NULL;
+	enum err code;
+
+	code = db_receive(s->db, &r, e);
+	if (code == ERR_again)
+		return code;
+	if (s->step == STEP_up)
+		return finish_call(s, code, r, e);
+	if (code != ERR_ok)
+		return code;
+	if (s->step == STEP_version)
+		return judge_version(s, r, now_ms, e);
+	return set_up_next(s, e);
+}
+
+static bool
+is_waiting_for_migration(const struct session *s)
+{
+	return s->step == STEP_version && s->due_ms != INT64_MAX;
+}
+
+static enum err
+go_on(struct session *s, int64_t now_ms, struct error *e)
+{
+	enum err code = ERR_ok;
+
+	if (s->step == STEP_waiting)
+		return now_ms >= s->due_ms ? start_connecting(s, now_ms, e) : ERR_ok;
+	if (s->step == STEP_connecting)
+		return go_on_connecting(s, now_ms, e);
+	if (is_waiting_for_migration(s) && now_ms >= s->due_ms)
+		return ask_version(s, e);
+	code = db_consume(s->db, e);
+	/* The walk may finish several steps on one reading. */
+	while (code == ERR_ok && !is_waiting_for_migration(s) && (s->step != STEP_up || s->on_result != NULL))
+		code = take_result(s, now_ms, e);
+	if (code != ERR_ok && code != ERR_again)
+		return code;
+	s->news |= db_notified(s->db);
+	return db_flush(s->db, &s->wait, e);
+}
+
+void
+session_service(struct session *s, int64_t now_ms)
+{
+	struct error e    = { 0 };
+	enum err     code = go_on(s, now_ms, &e);
+
+	if (code == ERR_ok || code == ERR_again)
+		return;
+	fall_back(s, code, &e, now_ms);
+}
+
+enum err
+session_call(struct session *s, enum statement st, const char *const *parameters, session_result_fn *on_result,
+    void *arg, struct error *e)
+{
+	enum err code;
+
+	if (!session_is_ready(s))
+		return err_set(e, ERR_again, "the database session is not ready");
+	code = db_send_statement(s->db, st, parameters, e);
+	if (code != ERR_ok) {
+		fall_back(s, code, e, clock_now_ms());
+		return code;
+	}
+	s->on_result = on_result;
+	s->arg       = arg;
+	return db_flush(s->db, &s->wait, e);
+}
+
+int
+session_fd(const struct session *s)
+{
+	return s->db == NULL ? -1 : db_fd(s->db);
+}
+
+uint32_t
+session_events(const struct session *s)
+{
+	if (s->step == STEP_connecting)
+		return s->wait == DB_WAIT_READ ? EPOLLIN : EPOLLOUT;
+	return s->wait == DB_WAIT_WRITE ? EPOLLIN | EPOLLOUT : EPOLLIN;
+}
+
+int64_t
+session_due_ms(const struct session *s)
+{
+	return s->due_ms;
+}
+
+enum session_state
+session_state(const struct session *s)
+{
+	return s->state;
+}
+
+const char *
+session_state_word(enum session_state state)
+{
+	return words[state];
+}
+
+const char *
+session_detail(const struct session *s)
+{
+	return s->detail;
+}
+
+bool
+session_has_tried(const struct session *s)
+{
+	return s->has_tried;
+}
+
+bool
+session_is_busy(const struct session *s)
+{
+	return s->on_result != NULL;
+}
+
+bool
+session_is_ready(const struct session *s)
+{
+	return s->step == STEP_up && s->on_result == NULL;
+}
+
+bool
+session_notified(struct session *s)
+{
+	bool news = s->news;
+
+	s->news = false;
+	return news;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * worker_private - the struct that worker.c (the loop) and worker_bus.c (the
+ * link to the supervisor) share.  Nobody else includes this.
+ */
+#ifndef STEWARD_WORKER_PRIVATE_H
+#define STEWARD_WORKER_PRIVATE_H
+
+#include "backoff.h"
+#include "bus.h"
+#include "session.h"
+#include "worker.h"
+
+/* A watched descriptor; a session's may come, change and go. */
+struct watch {
+	int      fd;
+	uint32_t events;
+};
+
+struct worker {
+	const struct worker_ops *ops;
+	void                    *state;
+	const char              *config_path;
+	const char              *socket_path;
+	int                      slot;
+	char                     id[40];
+	char                     name[48];
+	struct config            config;
+	char                     work_application[96], listen_application[96];
+
+	int              epoll;
+	int              signals;
+	struct watch     link_watch, work_watch, listen_watch;
+	struct bus_link *link;
+	struct session  *work;
+	struct session  *listen;
+
+	int64_t           now_ms;
+	int64_t           due_ms; /* when work() is called next */
+	int64_t           heartbeat_ms;
+	struct backoff    backoff;
+	enum statement    statement; /* under way, for the heartbeat */
+	int64_t           since_ms;  /* the activity began */
+	worker_result_fn *on_result;
+	uint64_t          done, failed;
+	enum session_state told; /* the database state in the last heartbeat */
+	bool              was_ready, is_announced, is_paused, is_leaving;
+};
+
+/* Say `ready` once both sessions are up or known to be away; repeated until somebody hears it. */
+void worker_announce(struct worker *w);
+
+/* Say `heartbeat` when it is time, or when the database came or went. */
+void worker_beat_when_due(struct worker *w);
+
+/* Take no more work; the loop ends when nothing is under way. */
+void worker_leave(struct worker *w, const char *why);
+
+/* Obey everything that waits on the link. */
+void worker_read_orders(struct worker *w);
+
+#endif
