@@ -1,0 +1,11 @@
+SELECT steward.quarantine_put('public.project_chat_log_minimal');
+SELECT steward.quarantine_put('public.project_chat_seq');
+SELECT steward.quarantine_put('public.unified_chat_sessions');
+
+DROP TABLE public.project_chat_log_minimal;
+DROP FUNCTION public.set_chat_seq();
+DROP FUNCTION public.next_project_chat_seq(uuid);
+DROP SEQUENCE public.project_timeline_seq;
+DROP TABLE public.project_chat_seq;
+DROP TABLE public.unified_chat_sessions;
+DROP FUNCTION steward.touch_session();

@@ -1,0 +1,146 @@
+-- The chat of a project: who takes part, what was said, and in which order.
+
+CREATE TABLE public.unified_chat_sessions (
+    id                       uuid         PRIMARY KEY DEFAULT gen_random_uuid(),
+    organization_id          uuid         NOT NULL,
+    project_id               uuid         NOT NULL,
+    user_id                  uuid         NOT NULL REFERENCES auth.users ON DELETE CASCADE,
+    actor_type               text         NOT NULL DEFAULT 'client'
+        CONSTRAINT unified_chat_sessions_actor_type_check CHECK (actor_type IN ('client', 'assistant', 'advisor')),
+    session_state            text         NOT NULL DEFAULT 'active'
+        CONSTRAINT unified_chat_sessions_state_check CHECK (session_state IN ('active', 'closed')),
+    preferred_locale         text,
+    session_id               varchar(255) NOT NULL DEFAULT gen_random_uuid()::text
+        CONSTRAINT unified_chat_sessions_session_id_key UNIQUE,
+    mode_transitions         int          NOT NULL DEFAULT 0,
+    messages_in_plan_mode    int          NOT NULL DEFAULT 0,
+    messages_in_build_mode   int          NOT NULL DEFAULT 0,
+    plans_converted_to_builds int         NOT NULL DEFAULT 0,
+    created_at               timestamptz  NOT NULL DEFAULT steward.now(),
+    last_active              timestamptz  NOT NULL DEFAULT steward.now(),
+    metadata                 jsonb        NOT NULL DEFAULT '{}',
+    CONSTRAINT unified_chat_sessions_project_user_key UNIQUE (project_id, user_id),
+    CONSTRAINT unified_chat_sessions_project_fkey FOREIGN KEY (organization_id, project_id)
+        REFERENCES public.projects (organization_id, id) ON DELETE CASCADE
+);
+CREATE INDEX idx_chat_sessions_user ON public.unified_chat_sessions (user_id);
+COMMENT ON TABLE public.unified_chat_sessions IS 'who takes part in a project''s chat; one row per person and project';
+COMMENT ON INDEX public.idx_chat_sessions_user IS 'a user''s sessions; also what deleting a user looks through';
+
+CREATE FUNCTION steward.touch_session() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.last_active := steward.now();
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION steward.touch_session() IS 'stamps last_active where the statement did not';
+CREATE TRIGGER chat_sessions_last_active BEFORE UPDATE ON public.unified_chat_sessions
+    FOR EACH ROW WHEN (NEW.last_active IS NOT DISTINCT FROM OLD.last_active) EXECUTE FUNCTION steward.touch_session();
+COMMENT ON TRIGGER chat_sessions_last_active ON public.unified_chat_sessions IS 'stamps last_active';
+CREATE TRIGGER chat_sessions_organization BEFORE INSERT ON public.unified_chat_sessions
+    FOR EACH ROW WHEN (NEW.organization_id IS NULL) EXECUTE FUNCTION steward.organization_from_project();
+COMMENT ON TRIGGER chat_sessions_organization ON public.unified_chat_sessions IS 'fills organization_id where the client did not';
+
+-- Both numbers of a project in one row: a batch takes them with one write, and
+-- its row lock is what makes numbers visible in the order of commits.
+CREATE TABLE public.project_chat_seq (
+    project_id     uuid   PRIMARY KEY REFERENCES public.projects ON DELETE CASCADE,
+    last_seq       bigint NOT NULL DEFAULT 0,
+    last_event_seq bigint NOT NULL DEFAULT 0
+);
+COMMENT ON TABLE public.project_chat_seq IS 'the last chat message number and the last event number of a project, both without gaps';
+
+CREATE SEQUENCE public.project_timeline_seq;
+COMMENT ON SEQUENCE public.project_timeline_seq IS 'one order over all projects'' messages';
+
+CREATE TABLE public.project_chat_log_minimal (
+    id                bigserial   PRIMARY KEY,
+    organization_id   uuid        NOT NULL,
+    project_id        uuid        NOT NULL,
+    user_id           uuid        NOT NULL,
+    session_id        text,
+    build_id          text,
+    version_id        text,
+    mode              text        NOT NULL
+        CONSTRAINT project_chat_log_minimal_mode_check CHECK (mode IN ('plan', 'build')),
+    message_text      text        NOT NULL,
+    message_type      text        NOT NULL DEFAULT 'user'
+        CONSTRAINT project_chat_log_minimal_message_type_check
+        CHECK (message_type IN ('user', 'assistant', 'system', 'error', 'build_reference')),
+    created_at        timestamptz NOT NULL DEFAULT steward.now(),
+    response_data     jsonb,
+    seq               bigint      NOT NULL
+        CONSTRAINT project_chat_log_minimal_seq_check CHECK (seq > 0),
+    client_msg_id     uuid,
+    actor_type        text        DEFAULT 'client'
+        CONSTRAINT project_chat_log_minimal_actor_type_check CHECK (actor_type IN ('client', 'assistant', 'advisor')),
+    parent_message_id bigint      REFERENCES public.project_chat_log_minimal ON DELETE SET NULL,
+    timeline_seq      bigint      DEFAULT nextval('public.project_timeline_seq'),
+    locale            varchar(10),
+    language          varchar(5),
+    is_visible        boolean     DEFAULT true,
+    is_hidden         boolean     DEFAULT false,
+    edited_at         timestamptz,
+    is_deleted        boolean     DEFAULT false,
+    visibility        text        DEFAULT 'public'
+        CONSTRAINT project_chat_log_minimal_visibility_check CHECK (visibility IN ('public', 'internal')),
+    CONSTRAINT project_chat_log_minimal_project_fkey FOREIGN KEY (organization_id, project_id)
+        REFERENCES public.projects (organization_id, id) ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX uniq_project_seq ON public.project_chat_log_minimal (project_id, seq);
+CREATE UNIQUE INDEX uniq_client_msg ON public.project_chat_log_minimal (project_id, client_msg_id)
+    WHERE client_msg_id IS NOT NULL;
+CREATE INDEX idx_chat_log_parent ON public.project_chat_log_minimal (parent_message_id)
+    WHERE parent_message_id IS NOT NULL;
+COMMENT ON TABLE public.project_chat_log_minimal IS 'what was said in a project''s chat';
+COMMENT ON COLUMN public.project_chat_log_minimal.seq IS 'position within the project, from 1, without gaps';
+COMMENT ON COLUMN public.project_chat_log_minimal.client_msg_id IS 'the sender''s own id of the message: the same id twice is the same message';
+COMMENT ON INDEX public.uniq_project_seq IS 'a project''s messages in order';
+COMMENT ON INDEX public.uniq_client_msg IS 'a message that is sent twice is stored once';
+COMMENT ON INDEX public.idx_chat_log_parent IS 'the answers to a message; without it deleting a project is quadratic';
+
+CREATE FUNCTION public.next_project_chat_seq(project uuid) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO public.project_chat_seq AS x (project_id, last_seq) VALUES (project, 1)
+    ON CONFLICT (project_id) DO UPDATE SET last_seq = x.last_seq + 1
+    RETURNING last_seq
+$$;
+COMMENT ON FUNCTION public.next_project_chat_seq(uuid) IS 'takes the project''s next message number';
+
+CREATE FUNCTION public.set_chat_seq() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    NEW.seq := public.next_project_chat_seq(NEW.project_id);
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION public.set_chat_seq() IS 'numbers a message; a number that a client brings along is not used';
+
+-- Nobody but the definer functions is steward_owner, and those number whole
+-- batches themselves.
+CREATE TRIGGER trg_set_chat_seq BEFORE INSERT ON public.project_chat_log_minimal
+    FOR EACH ROW WHEN (current_user <> 'steward_owner' OR NEW.seq IS NULL) EXECUTE FUNCTION public.set_chat_seq();
+COMMENT ON TRIGGER trg_set_chat_seq ON public.project_chat_log_minimal IS 'numbers the message within its project';
+CREATE TRIGGER chat_log_organization BEFORE INSERT ON public.project_chat_log_minimal
+    FOR EACH ROW WHEN (NEW.organization_id IS NULL) EXECUTE FUNCTION steward.organization_from_project();
+COMMENT ON TRIGGER chat_log_organization ON public.project_chat_log_minimal IS 'fills organization_id where the client did not';
+
+SELECT steward.protect('public.unified_chat_sessions');
+CREATE POLICY own ON public.unified_chat_sessions FOR SELECT TO authenticated USING (user_id = (SELECT auth.uid()));
+COMMENT ON POLICY own ON public.unified_chat_sessions IS 'everybody sees the own sessions';
+GRANT SELECT ON public.unified_chat_sessions TO authenticated;
+
+SELECT steward.protect('public.project_chat_seq');
+
+SELECT steward.protect('public.project_chat_log_minimal');
+CREATE POLICY member ON public.project_chat_log_minimal FOR SELECT TO authenticated
+    USING (project_id = ANY ((SELECT steward.member_projects())::uuid[])
+           AND visibility = 'public' AND NOT COALESCE(is_deleted, false));
+COMMENT ON POLICY member ON public.project_chat_log_minimal IS 'the project''s owner and active advisors read its public messages';
+GRANT SELECT ON public.project_chat_log_minimal TO authenticated;
+GRANT USAGE ON SEQUENCE public.project_timeline_seq, public.project_chat_log_minimal_id_seq TO service_role;
+
+SELECT steward.quarantine_restore('public.unified_chat_sessions');
+SELECT steward.quarantine_restore('public.project_chat_seq');
+SELECT steward.quarantine_restore('public.project_chat_log_minimal');
+SELECT setval('public.project_chat_log_minimal_id_seq', max(id)), setval('public.project_timeline_seq', max(timeline_seq))
+  FROM public.project_chat_log_minimal HAVING max(id) IS NOT NULL;

@@ -1,0 +1,6 @@
+SELECT steward.quarantine_put('public.admin_matching_interventions');
+SELECT steward.quarantine_put('public.notification_outbox');
+
+DROP TABLE public.admin_matching_interventions;
+DROP TABLE public.notification_outbox;
+DROP TYPE public.notification_status;

@@ -1,0 +1,565 @@
+-- What the provisioning worker calls.  One call is one transaction: the claim and
+-- everything that the jobs promise are committed together or not at all, so a
+-- killed worker leaves nothing behind.
+--
+-- Locks are always taken in the order queue, project, match, and within a table
+-- by project: overlapping batches stay disjoint instead of deadlocking.
+
+-- What the database or the schema says about itself rather than about a row.
+-- No attempt is counted; the worker waits and says so.
+CREATE FUNCTION steward.is_environment(code text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT left(code, 2) IN ('08', '28', '42', '53', '57', '58', 'XX') $$;
+COMMENT ON FUNCTION steward.is_environment(text) IS 'whether a SQLSTATE is about the server or the schema, so that no job is to blame';
+
+-- The settings of upkeep, and how far its sweep has come.
+CREATE TABLE steward.upkeep (
+    singleton       boolean     PRIMARY KEY DEFAULT true CONSTRAINT upkeep_singleton_check CHECK (singleton),
+    event_days      int         NOT NULL DEFAULT 30,
+    job_run_days    int         NOT NULL DEFAULT 30,
+    completed_days  int         NOT NULL DEFAULT 90,
+    batch           int         NOT NULL DEFAULT 1000,
+    swept_until     timestamptz NOT NULL DEFAULT '-infinity',
+    swept_until_id  uuid        NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+    CONSTRAINT upkeep_positive_check CHECK (event_days > 0 AND job_run_days > 0 AND completed_days > 0 AND batch > 0)
+);
+COMMENT ON TABLE steward.upkeep IS 'how long things are kept, how much one round removes, and where the sweep goes on; one row';
+COMMENT ON COLUMN steward.upkeep.swept_until IS 'finalized_at of the last match the sweep looked at; it starts over at the end';
+INSERT INTO steward.upkeep DEFAULT VALUES;
+DELETE FROM steward.upkeep WHERE EXISTS (SELECT FROM steward.quarantine WHERE source = 'steward.upkeep');
+SELECT steward.quarantine_restore('steward.upkeep');
+
+-- Tells everybody whom a match that was put back concerns.  The people get a
+-- code; the words of the database are for administrators only.
+CREATE FUNCTION steward.match_tell(match uuid, advisor uuid, restored public.match_status, code text, reason text)
+    RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    m              public.advisor_match_requests;
+    client         uuid;
+    present        uuid;    -- the advisor, unless he is just being deleted
+    moment         text := steward.iso(steward.now());
+    administrators int;
+    recipient      uuid;
+    content        jsonb;
+BEGIN
+    SELECT * INTO STRICT m FROM public.advisor_match_requests WHERE id = match;
+    SELECT COALESCE(p.owner_id, m.requested_by) INTO client FROM public.projects p WHERE p.id = m.project_id;
+    SELECT u.id INTO present FROM auth.users u WHERE u.id = advisor;
+
+    IF restored = 'expired' THEN
+        reason := reason || '; the match expired because another match of the project is open';
+    END IF;
+
+    INSERT INTO public.admin_matching_interventions
+           (organization_id, project_id, admin_id, intervention_type, original_advisor_id, reason, automated_match_score,
+            intervention_metadata)
+    VALUES (m.organization_id, m.project_id, NULL, 'workspace_provisioning_failure', present, reason, m.match_score,
+            jsonb_build_object('matchId', m.id, 'rollback', true, 'restoredStatus', restored, 'code', code));
+
+    INSERT INTO public.notification_outbox
+           (organization_id, match_request_id, recipient_id, notification_type, delivery_method, payload)
+    SELECT m.organization_id, m.id, u.id, 'workspace_provisioning_failure', 'in_app',
+           jsonb_build_object('matchId', m.id, 'projectId', m.project_id, 'reason', reason, 'timestamp', moment)
+      FROM auth.users u WHERE u.raw_app_meta_data ->> 'role' = 'admin'
+    ON CONFLICT DO NOTHING;
+    SELECT count(*) INTO administrators FROM auth.users u WHERE u.raw_app_meta_data ->> 'role' = 'admin';
+
+    content := jsonb_build_object('matchId', m.id, 'advisorId', advisor, 'projectId', m.project_id, 'timestamp', moment);
+    FOREACH recipient IN ARRAY array_remove(ARRAY[client, present], NULL) LOOP
+        PERFORM steward.event_append(m.project_id, m.organization_id, 'advisor.workspace_failed',
+            content || jsonb_build_object('userId', 'system', 'status', restored, 'code', code,
+                                          'administrators', administrators, 'content', content),
+            recipient);
+    END LOOP;
+    PERFORM pg_notify('steward_event', '');
+END $$;
+COMMENT ON FUNCTION steward.match_tell(uuid, uuid, public.match_status, text, text) IS
+    'one intervention, one alert per administrator, one advisor.workspace_failed event for client and advisor each';
+
+CREATE FUNCTION steward.match_rollback(match uuid, code text, reason text) RETURNS public.match_status
+    LANGUAGE plpgsql AS $$
+DECLARE
+    m      public.advisor_match_requests;
+    target public.match_status;
+BEGIN
+    SELECT * INTO m FROM public.advisor_match_requests WHERE id = match AND status = 'finalized' FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+
+    target := COALESCE(m.previous_status, 'matched');
+    IF EXISTS (SELECT FROM public.advisor_match_requests o
+                WHERE o.project_id = m.project_id AND o.id <> m.id AND o.status IN ('pending', 'matched')) THEN
+        target := 'expired';
+    END IF;
+    BEGIN
+        UPDATE public.advisor_match_requests SET status = target WHERE id = m.id;
+    EXCEPTION WHEN unique_violation THEN
+        -- Somebody opened a match after the look above.
+        target := 'expired';
+        UPDATE public.advisor_match_requests SET status = target WHERE id = m.id;
+    END;
+    PERFORM steward.match_tell(m.id, m.matched_advisor_id, target, code, reason);
+    RETURN target;
+END $$;
+COMMENT ON FUNCTION steward.match_rollback(uuid, text, text) IS
+    'puts a finalized match back and tells everybody; NULL and no write when it is not finalized (any more)';
+
+-- A promise without an advisor cannot remain.  Deleting a user reaches a match
+-- as an update to NULL by the foreign key, on every platform, so the rule hangs
+-- there and not on a table of users that may not be ours.
+CREATE FUNCTION steward.match_forsaken() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    NEW.previous_status := OLD.status;
+    NEW.status := CASE WHEN EXISTS (
+        SELECT FROM public.advisor_match_requests o
+         WHERE o.project_id = NEW.project_id AND o.id <> NEW.id AND o.status IN ('pending', 'matched'))
+        THEN 'expired' ELSE 'pending' END;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION steward.match_forsaken() IS 'sends a match whose advisor is gone back to pending, or to expired beside another open one';
+CREATE TRIGGER match_forsaken BEFORE UPDATE OF matched_advisor_id ON public.advisor_match_requests
+    FOR EACH ROW WHEN (NEW.matched_advisor_id IS NULL
+                       AND NEW.status IN ('matched', 'client_approved', 'advisor_accepted', 'finalized'))
+    EXECUTE FUNCTION steward.match_forsaken();
+COMMENT ON TRIGGER match_forsaken ON public.advisor_match_requests IS 'an advisor who is deleted takes no promise along';
+
+CREATE FUNCTION steward.match_forsaken_tell() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE public.workspace_provisioning_queue q
+       SET status = 'failed', locked_at = NULL, locked_by = NULL,
+           last_error = 'advisor_gone: the advisor was deleted', last_error_at = steward.now()
+     WHERE q.match_id = NEW.id AND q.status IN ('pending', 'processing', 'rollback_needed');
+    PERFORM steward.match_tell(NEW.id, OLD.matched_advisor_id, NEW.status, 'advisor_gone', 'the advisor was deleted');
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION steward.match_forsaken_tell() IS 'ends the job of a finalized match whose advisor is gone, and tells everybody';
+CREATE TRIGGER match_forsaken_tell AFTER UPDATE OF matched_advisor_id ON public.advisor_match_requests
+    FOR EACH ROW WHEN (NEW.matched_advisor_id IS NULL AND OLD.status = 'finalized')
+    EXECUTE FUNCTION steward.match_forsaken_tell();
+COMMENT ON TRIGGER match_forsaken_tell ON public.advisor_match_requests IS 'somebody is told when a finalized match loses its advisor';
+
+-- The end of a job that will not be tried again.  When even putting the match
+-- back fails, the job waits as rollback_needed instead of blocking its batch.
+CREATE FUNCTION steward.provision_give_up(job uuid, worker text, code text, reason text) RETURNS void
+    LANGUAGE plpgsql AS $$
+DECLARE
+    q        public.workspace_provisioning_queue;
+    restored public.match_status;
+    problem  text;
+    state    text;
+BEGIN
+    SELECT * INTO STRICT q FROM public.workspace_provisioning_queue WHERE id = job FOR NO KEY UPDATE;
+    BEGIN
+        restored := steward.match_rollback(q.match_id, code, reason);
+        UPDATE public.workspace_provisioning_queue SET status = 'failed', locked_at = NULL, locked_by = NULL WHERE id = job;
+        INSERT INTO steward.job_run (job, scheduled_at, finished_at, status, worker, error, detail)
+        VALUES ('provisioning:' || q.match_id, q.created_at, steward.now(), 'failed', worker, q.last_error,
+                to_jsonb(q) || jsonb_build_object('code', code, 'restoredStatus', restored))
+        ON CONFLICT ON CONSTRAINT job_run_slot_key DO NOTHING;
+        RETURN;
+    EXCEPTION WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, problem = MESSAGE_TEXT;
+        IF steward.is_environment(state) THEN
+            RAISE;
+        END IF;
+    END;
+    UPDATE public.workspace_provisioning_queue
+       SET status = 'rollback_needed', locked_at = NULL, locked_by = NULL,
+           next_retry_at = steward.now() + interval '25 s' * (1 + random()),
+           last_error = COALESCE(last_error, code || ': ' || reason),
+           error_history = COALESCE(error_history, '[]') || jsonb_build_object(
+               'rollback', true, 'error', problem, 'sqlstate', state, 'timestamp', steward.iso(steward.now()))
+     WHERE id = job;
+END $$;
+COMMENT ON FUNCTION steward.provision_give_up(uuid, text, text, text) IS
+    'puts the match back and ends the job as failed; as rollback_needed, to be tried again, when that is not possible';
+
+-- One failed attempt.  SQLSTATE classes 22 and 23 are about the row and will be
+-- the same next time; everything else may pass.
+CREATE FUNCTION steward.provision_failed(job uuid, worker text, code text, problem text, may_pass boolean) RETURNS boolean
+    LANGUAGE plpgsql AS $$
+DECLARE
+    stamp timestamptz := steward.now();
+    q     public.workspace_provisioning_queue;
+    again boolean;
+BEGIN
+    UPDATE public.workspace_provisioning_queue x
+       SET attempt_count = LEAST(x.attempt_count + 1, x.max_attempts),
+           status = 'pending', locked_at = NULL, locked_by = NULL,
+           last_error = code || ': ' || problem, last_error_at = stamp,
+           next_retry_at = stamp + (ARRAY[interval '1 s', '5 s', '25 s'])[LEAST(x.attempt_count + 1, 3)] * (1 + random()),
+           error_history = COALESCE(x.error_history, '[]') || jsonb_build_object(
+               'attempt', x.attempt_count + 1, 'error', problem, 'code', code, 'recoverable', may_pass,
+               'worker', worker, 'timestamp', steward.iso(stamp))
+     WHERE x.id = job
+    RETURNING * INTO STRICT q;
+
+    again := may_pass AND q.attempt_count < q.max_attempts;
+    IF NOT again THEN
+        PERFORM steward.provision_give_up(job, worker, code,
+            CASE WHEN may_pass THEN format('workspace provisioning failed after %s attempts: %s', q.attempt_count, problem)
+                 ELSE problem END);
+    END IF;
+    RETURN again;
+END $$;
+COMMENT ON FUNCTION steward.provision_failed(uuid, text, text, text, boolean) IS
+    'counts a failed attempt; true when the job is tried again after its pause, false when it was given up';
+
+-- Everything that the jobs promise, in one statement.  The joins that must never
+-- become a scan of a whole table are written as look-ups, because the planner
+-- knows neither how many jobs there are nor, on a new database, how much else.
+CREATE FUNCTION steward.provision_apply(jobs uuid[], replaces boolean) RETURNS int
+    LANGUAGE plpgsql SET enable_hashjoin = on AS $$
+DECLARE
+    stamp  timestamptz := steward.now();
+    moment text := steward.iso(stamp);
+    done   int;
+    told   int;
+BEGIN
+    IF replaces THEN
+        UPDATE public.project_advisors a SET status = 'removed', updated_at = stamp
+          FROM public.workspace_provisioning_queue q
+         WHERE q.id = ANY (jobs) AND a.project_id = q.project_id AND a.advisor_id <> q.advisor_id
+           AND a.status IN ('pending_approval', 'active');
+    END IF;
+
+    WITH j AS MATERIALIZED (
+        SELECT q.id, q.organization_id, q.match_id, q.project_id, q.advisor_id, q.requested_by,
+               COALESCE((SELECT u.preferred_locale FROM public.projects p
+                           JOIN public.user_preferences u ON u.user_id = p.owner_id
+                          WHERE p.id = q.project_id), 'en') AS locale,
+               (SELECT m.id FROM public.project_chat_log_minimal m
+                 WHERE m.project_id = q.project_id AND m.client_msg_id = q.match_id) IS NULL AS unwelcomed
+          FROM public.workspace_provisioning_queue q
+         WHERE q.id = ANY (jobs)
+         ORDER BY q.project_id
+    ), member AS (
+        INSERT INTO public.project_advisors AS a
+               (organization_id, project_id, advisor_id, status, role, added_by, assigned_at, created_at,
+                workspace_granted_at, updated_at)
+        SELECT j.organization_id, j.project_id, j.advisor_id, 'active', 'advisor', j.requested_by, stamp, stamp, stamp, stamp
+          FROM j
+        ON CONFLICT (project_id, advisor_id) DO UPDATE
+           SET status = 'active', assigned_at = stamp, updated_at = stamp
+         WHERE a.status <> 'active'
+    ), session AS (
+        INSERT INTO public.unified_chat_sessions AS s
+               (organization_id, project_id, user_id, actor_type, session_state, preferred_locale, created_at, last_active)
+        SELECT j.organization_id, j.project_id, j.advisor_id, 'advisor', 'active', j.locale, stamp, stamp
+          FROM j
+        ON CONFLICT (project_id, user_id) DO UPDATE
+           SET session_state = 'active', last_active = stamp
+         WHERE s.session_state <> 'active'
+    ), number AS (
+        -- Numbers are taken only for what will be written, or there would be gaps.
+        INSERT INTO public.project_chat_seq AS x (project_id, last_seq, last_event_seq)
+        SELECT j.project_id, 1, 1 FROM j WHERE j.unwelcomed
+        ON CONFLICT (project_id) DO UPDATE
+           SET last_seq = x.last_seq + 1, last_event_seq = x.last_event_seq + 1
+        RETURNING project_id, last_seq, last_event_seq
+    ), message AS (
+        INSERT INTO public.project_chat_log_minimal
+               (organization_id, project_id, user_id, actor_type, message_type, mode, message_text, seq, client_msg_id,
+                created_at, response_data)
+        SELECT j.organization_id, j.project_id, NULL, 'system', 'system', 'plan',
+               'Advisor has joined the workspace and is ready to help!', n.last_seq, j.match_id, stamp,
+               jsonb_build_object('event_code', 'advisor_joined', 'advisor_id', j.advisor_id,
+                                  'match_id', j.match_id, 'timestamp', moment)
+          FROM j JOIN number n USING (project_id)
+    ), event AS (
+        INSERT INTO steward.event (organization_id, project_id, seq, name, data, created_at)
+        SELECT j.organization_id, j.project_id, n.last_event_seq, 'advisor.workspace_ready',
+               jsonb_build_object('matchId', j.match_id, 'advisorId', j.advisor_id, 'projectId', j.project_id,
+                                  'timestamp', moment, 'seq', n.last_event_seq, 'userId', 'system',
+                                  'content', jsonb_build_object('matchId', j.match_id, 'advisorId', j.advisor_id,
+                                                                'projectId', j.project_id, 'timestamp', moment)),
+               stamp
+          FROM j JOIN number n USING (project_id)
+    ), completed AS (
+        UPDATE public.workspace_provisioning_queue q
+           SET status = 'completed', completed_at = stamp, updated_at = stamp, locked_at = NULL, locked_by = NULL
+         WHERE q.id = ANY (jobs)
+        RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM completed), (SELECT count(*) FROM number) INTO done, told;
+
+    IF told > 0 THEN
+        PERFORM pg_notify('steward_event', '');
+    END IF;
+    RETURN done;
+END $$;
+COMMENT ON FUNCTION steward.provision_apply(uuid[], boolean) IS
+    'membership, session, welcome, event and completion of jobs of distinct projects; raises when one of them cannot be had';
+
+-- When a batch raises, it is split until the poison is alone; its neighbours are
+-- done in the same call.  Eighths rather than halves: the work that is thrown away
+-- is a quarter more than the batch instead of twice it, and a lock that somebody
+-- holds is waited for four times instead of nine.
+CREATE FUNCTION steward.provision_split(jobs uuid[], replaces boolean, worker text,
+                                        OUT completed int, OUT retried int, OUT rolled_back int)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    size    int := (cardinality(jobs) + 7) / 8;
+    first   int := 1;
+    state   text;
+    problem text;
+    part    record;
+BEGIN
+    completed := 0;
+    retried := 0;
+    rolled_back := 0;
+    BEGIN
+        completed := steward.provision_apply(jobs, replaces);
+        RETURN;
+    EXCEPTION WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, problem = MESSAGE_TEXT;
+        IF steward.is_environment(state) THEN
+            RAISE;
+        END IF;
+    END;
+
+    IF cardinality(jobs) = 1 THEN
+        IF steward.provision_failed(jobs[1], worker, state, problem, left(state, 2) NOT IN ('22', '23')) THEN
+            retried := 1;
+        ELSE
+            rolled_back := 1;
+        END IF;
+        RETURN;
+    END IF;
+    WHILE first <= cardinality(jobs) LOOP
+        part := steward.provision_split(jobs[first:first + size - 1], replaces, worker);
+        completed := completed + part.completed;
+        retried := retried + part.retried;
+        rolled_back := rolled_back + part.rolled_back;
+        first := first + size;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION steward.provision_split(uuid[], boolean, text) IS 'provision_apply that leaves only the jobs behind that cannot be done';
+
+-- What other clients of the table left: locks nobody holds any more, and jobs
+-- whose match still has to be put back.
+CREATE FUNCTION steward.provision_reap(worker text, older interval, most int) RETURNS int
+    LANGUAGE plpgsql AS $$
+DECLARE
+    q      record;
+    reaped int := 0;
+BEGIN
+    FOR q IN SELECT x.id, x.locked_by FROM public.workspace_provisioning_queue x
+              WHERE x.status = 'processing' AND x.locked_at < steward.now() - older
+              ORDER BY x.locked_at LIMIT most FOR NO KEY UPDATE SKIP LOCKED
+    LOOP
+        PERFORM steward.provision_failed(q.id, worker, 'stale_lock', format('%s held the job and did not finish it', q.locked_by), true);
+        reaped := reaped + 1;
+    END LOOP;
+    FOR q IN SELECT x.id, x.last_error FROM public.workspace_provisioning_queue x
+              WHERE x.status = 'rollback_needed' AND x.next_retry_at <= steward.now()
+              ORDER BY x.updated_at LIMIT most FOR NO KEY UPDATE SKIP LOCKED
+    LOOP
+        PERFORM steward.provision_give_up(q.id, worker, 'rollback_needed', COALESCE(q.last_error, 'a rollback was asked for'));
+        reaped := reaped + 1;
+    END LOOP;
+    RETURN reaped;
+END $$;
+COMMENT ON FUNCTION steward.provision_reap(text, interval, int) IS
+    'counts an attempt for every lock older than that and finishes rollbacks that were left; returns how many';
+
+-- The planner is told what it cannot know: few rows, always by index.  Planning
+-- anew at each call would cost more than a small batch itself.
+CREATE FUNCTION steward.provision_batch(worker text, batch_limit int)
+    RETURNS TABLE (claimed int, completed int, retried int, rolled_back int, next_due_ms bigint, reaped int)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off
+    SET enable_hashjoin = off
+    SET enable_mergejoin = off
+    SET lock_timeout = '200ms'
+    AS $$
+DECLARE
+    share     int;        -- the buckets below it are on
+    taken     int;
+    ready     uuid[];
+    hopeless  uuid[];
+    obstacles text[];
+    replaces  boolean;
+    part      record;
+BEGIN
+    claimed := 0; completed := 0; retried := 0; rolled_back := 0; reaped := 0;
+    batch_limit := GREATEST(batch_limit, 1);
+
+    SELECT (f.percent * 100)::int INTO share
+      FROM steward.feature_flag f WHERE f.name = 'advisor_auto_provision' AND f.enabled;
+    IF COALESCE(share, 0) = 0 THEN
+        RETURN NEXT;
+        RETURN;
+    END IF;
+
+    IF EXISTS (SELECT FROM public.workspace_provisioning_queue q
+                WHERE q.status = 'processing' AND q.locked_at < steward.now() - interval '2 minutes')
+       OR EXISTS (SELECT FROM public.workspace_provisioning_queue q
+                   WHERE q.status = 'rollback_needed' AND q.next_retry_at <= steward.now()) THEN
+        reaped := steward.provision_reap(worker, interval '2 minutes', batch_limit);
+    END IF;
+
+    WITH locked AS MATERIALIZED (
+        SELECT q.id, q.match_id, q.project_id, q.advisor_id, q.next_retry_at, q.created_at, p.owner_id
+          FROM public.workspace_provisioning_queue q JOIN public.projects p ON p.id = q.project_id
+         WHERE q.status = 'pending' AND q.next_retry_at <= steward.now()
+           AND (share = 10000 OR steward.rollout_bucket('advisor_auto_provision', q.project_id) < share)
+         ORDER BY q.next_retry_at
+         LIMIT batch_limit
+           FOR UPDATE OF q SKIP LOCKED FOR NO KEY UPDATE OF p SKIP LOCKED
+    ), chosen AS (
+        SELECT DISTINCT ON (l.project_id) l.* FROM locked l ORDER BY l.project_id, l.next_retry_at, l.created_at
+    ), judged AS (
+        -- The LIMITs keep these two look-ups from being joined any other way.
+        SELECT c.id, c.project_id, o.advisor_id IS NOT NULL AS replaces,
+               CASE WHEN c.owner_id IS NULL THEN 'owner_missing'
+                    -- A job that was written by hand for a match nobody finalized yet is its writer's business.
+                    WHEN m.status <> 'finalized' AND m.finalized_at IS NOT NULL THEN 'match_changed'
+                    WHEN m.status = 'finalized' AND m.matched_advisor_id IS DISTINCT FROM c.advisor_id THEN 'match_changed'
+                    WHEN o.since > COALESCE(m.finalized_at, c.created_at) THEN 'advisor_conflict'
+               END AS obstacle
+          FROM chosen c
+          CROSS JOIN LATERAL (
+               SELECT r.status, r.finalized_at, r.matched_advisor_id
+                 FROM public.advisor_match_requests r WHERE r.id = c.match_id LIMIT 1) m
+          LEFT JOIN LATERAL (
+               SELECT a.advisor_id, COALESCE(
+                          (SELECT max(e.finalized_at) FROM public.advisor_match_requests e
+                            WHERE e.project_id = a.project_id AND e.status = 'finalized' AND e.matched_advisor_id = a.advisor_id),
+                          a.assigned_at) AS since
+                 FROM public.project_advisors a
+                WHERE a.project_id = c.project_id AND a.status IN ('pending_approval', 'active')
+                  AND a.advisor_id <> c.advisor_id
+                LIMIT 1) o ON true
+    )
+    SELECT (SELECT count(*) FROM locked), count(*),
+           array_agg(g.id ORDER BY g.project_id) FILTER (WHERE g.obstacle IS NULL),
+           COALESCE(bool_or(g.replaces) FILTER (WHERE g.obstacle IS NULL), false),
+           array_agg(g.id ORDER BY g.project_id) FILTER (WHERE g.obstacle IS NOT NULL),
+           array_agg(g.obstacle ORDER BY g.project_id) FILTER (WHERE g.obstacle IS NOT NULL)
+      INTO taken, claimed, ready, replaces, hopeless, obstacles
+      FROM judged g;
+
+    -- A hundred at a time: more gains nothing, and a poison throws less away.
+    FOR i IN 1 .. COALESCE(cardinality(ready), 0) BY 100 LOOP
+        part := steward.provision_split(ready[i:i + 99], replaces, worker);
+        completed := completed + part.completed;
+        retried := retried + part.retried;
+        rolled_back := rolled_back + part.rolled_back;
+    END LOOP;
+    FOR i IN 1 .. COALESCE(cardinality(hopeless), 0) LOOP
+        PERFORM steward.provision_failed(hopeless[i], worker, obstacles[i], CASE obstacles[i]
+            WHEN 'owner_missing'    THEN 'the project has no owner'
+            WHEN 'match_changed'    THEN 'the match is no longer finalized with this advisor'
+            WHEN 'advisor_conflict' THEN 'another advisor has become active in the project since'
+            END, false);
+        rolled_back := rolled_back + 1;
+    END LOOP;
+
+    -- More may be ready when the batch was full or held several jobs of a project.
+    IF taken >= batch_limit OR taken > claimed THEN
+        next_due_ms := 0;
+    ELSE
+        -- Somebody may have put a job off to infinity.
+        SELECT ceil(extract(epoch FROM LEAST(q.next_retry_at, steward.now() + interval '1 day') - steward.now()) * 1000)
+          INTO next_due_ms
+          FROM public.workspace_provisioning_queue q
+         WHERE q.status = 'pending' AND q.next_retry_at > steward.now()
+           AND (share = 10000 OR steward.rollout_bucket('advisor_auto_provision', q.project_id) < share)
+         ORDER BY q.next_retry_at LIMIT 1;
+    END IF;
+    RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION steward.provision_batch(text, int) IS
+    'claims up to that many ready jobs, one per project, and does them; next_due_ms is 0 when more are ready, NULL when none waits';
+GRANT EXECUTE ON FUNCTION steward.provision_batch(text, int) TO steward_worker;
+
+-- Never provisioned: no job, no membership that came after an invitation, no welcome.
+CREATE FUNCTION steward.match_unserved(m public.advisor_match_requests) RETURNS boolean
+    LANGUAGE sql STABLE AS $$
+    SELECT NOT EXISTS (SELECT FROM public.workspace_provisioning_queue q WHERE q.match_id = m.id)
+       AND NOT EXISTS (SELECT FROM public.project_advisors a
+                        WHERE a.project_id = m.project_id AND a.advisor_id = m.matched_advisor_id AND a.status <> 'invited')
+       AND NOT EXISTS (SELECT FROM public.project_chat_log_minimal c
+                        WHERE c.project_id = m.project_id AND c.client_msg_id = m.id)
+       AND steward.flag_is_on('advisor_auto_provision', m.project_id)
+$$;
+COMMENT ON FUNCTION steward.match_unserved(public.advisor_match_requests) IS
+    'whether a finalized match waits for a workspace that nobody queued, and the flag is on for it';
+
+CREATE FUNCTION steward.provision_upkeep(worker text) RETURNS TABLE (reaped int, swept int, pruned int)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off
+    SET lock_timeout = '200ms'
+    AS $$
+DECLARE
+    keep    steward.upkeep;
+    seen    int := 0;
+    visited record;
+    removed int;
+BEGIN
+    reaped := 0; swept := 0; pruned := 0;
+    -- One node at a time is enough, and the others need not wait for it.
+    IF NOT pg_try_advisory_xact_lock(hashtextextended('steward.provision_upkeep', 0)) THEN
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    SELECT * INTO STRICT keep FROM steward.upkeep;
+
+    reaped := steward.provision_reap(worker, interval '2 minutes', keep.batch);
+
+    -- Setting the NULL again is what makes the trigger look.
+    UPDATE public.advisor_match_requests SET matched_advisor_id = NULL
+     WHERE id = ANY (ARRAY(SELECT f.id FROM public.advisor_match_requests f
+                            WHERE f.status = 'finalized' AND f.matched_advisor_id IS NULL
+                            LIMIT keep.batch FOR NO KEY UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS swept = ROW_COUNT;
+
+    FOR visited IN
+        SELECT p.finalized_at, p.id,
+               p.matched_advisor_id IS NOT NULL AND steward.match_unserved(p) AS unserved
+          FROM public.advisor_match_requests p
+         WHERE p.status = 'finalized' AND (p.finalized_at, p.id) > (keep.swept_until, keep.swept_until_id)
+         ORDER BY p.finalized_at, p.id LIMIT keep.batch
+    LOOP
+        seen := seen + 1;
+        IF visited.unserved AND steward.provision_enqueue(visited.id) IS NOT NULL THEN
+            swept := swept + 1;
+        END IF;
+    END LOOP;
+    -- Few matches fit into one round, which then has nothing to remember.
+    IF seen = keep.batch THEN
+        UPDATE steward.upkeep SET swept_until = visited.finalized_at, swept_until_id = visited.id;
+    ELSIF keep.swept_until <> '-infinity' THEN
+        UPDATE steward.upkeep SET swept_until = DEFAULT, swept_until_id = DEFAULT;
+    END IF;
+
+    DELETE FROM steward.event WHERE ctid = ANY (ARRAY(
+        SELECT e.ctid FROM steward.event e
+         WHERE e.created_at < steward.now() - make_interval(days => keep.event_days) LIMIT keep.batch));
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    pruned := pruned + removed;
+    DELETE FROM steward.job_run WHERE id = ANY (ARRAY(
+        SELECT r.id FROM steward.job_run r
+         WHERE r.created_at < steward.now() - make_interval(days => keep.job_run_days)
+         ORDER BY r.created_at LIMIT keep.batch));
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    pruned := pruned + removed;
+    DELETE FROM public.workspace_provisioning_queue WHERE id = ANY (ARRAY(
+        SELECT q.id FROM public.workspace_provisioning_queue q
+         WHERE q.status = 'completed' AND q.updated_at < steward.now() - make_interval(days => keep.completed_days)
+         ORDER BY q.updated_at LIMIT keep.batch FOR UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    pruned := pruned + removed;
+    RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION steward.provision_upkeep(text) IS
+    'reaps old locks, queues finalized matches that were forgotten, puts back those without an advisor, removes what is too old; bounded';
+GRANT EXECUTE ON FUNCTION steward.provision_upkeep(text) TO steward_worker;

@@ -1,0 +1,4 @@
+DROP FUNCTION api.match_advisor_decision(jsonb);
+DROP FUNCTION api.match_client_decision(jsonb);
+DROP FUNCTION steward.match_decision(jsonb, text);
+DROP FUNCTION steward.match_decide(uuid, text, text, text);

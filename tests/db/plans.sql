@@ -1,0 +1,78 @@
+-- The planner takes the indexes that the design counts on, at a hundred thousand rows.
+
+\set QUIET on
+\pset fieldsep '\n'
+SET client_min_messages = warning;
+
+-- People, projects and matches, as a client of the tables would make them.
+CREATE FUNCTION pg_temp.person(role text DEFAULT NULL) RETURNS uuid LANGUAGE sql AS $$
+    INSERT INTO auth.users (id, email, raw_app_meta_data)
+    SELECT id, id || '@example.org', CASE WHEN role IS NULL THEN '{}' ELSE jsonb_build_object('role', role) END
+      FROM gen_random_uuid() id RETURNING id
+$$;
+CREATE FUNCTION pg_temp.project(owner uuid) RETURNS uuid LANGUAGE sql AS $$
+    INSERT INTO projects (owner_id, name) VALUES (owner, 'a project') RETURNING id
+$$;
+CREATE FUNCTION pg_temp.approved_match(project uuid, advisor uuid) RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE
+    match uuid;
+BEGIN
+    INSERT INTO advisor_match_requests (project_id, requested_by, match_criteria, expires_at)
+    SELECT project, COALESCE(owner_id, advisor), '{}', steward.now() + interval '2 hours' FROM projects WHERE id = project
+    RETURNING id INTO match;
+    UPDATE advisor_match_requests SET status = 'matched', matched_advisor_id = advisor WHERE id = match;
+    UPDATE advisor_match_requests SET status = 'client_approved' WHERE id = match;
+    RETURN match;
+END $$;
+CREATE FUNCTION pg_temp.finalized_match(project uuid, advisor uuid) RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE
+    match uuid := pg_temp.approved_match(project, advisor);
+BEGIN
+    UPDATE advisor_match_requests SET status = 'finalized' WHERE id = match;
+    RETURN match;
+END $$;
+
+SELECT plan(7);
+
+SELECT pg_temp.person() AS client, pg_temp.person() AS advisor
+\gset
+SET session_replication_role = replica;
+INSERT INTO projects (id, organization_id, owner_id) SELECT md5('p' || i)::uuid, (SELECT id FROM organizations), :'client' FROM generate_series(1, 100000) i;
+INSERT INTO advisor_match_requests (id, organization_id, project_id, requested_by, match_criteria, expires_at, status, matched_advisor_id, finalized_at)
+SELECT md5('m' || i)::uuid, (SELECT id FROM organizations), md5('p' || i)::uuid, :'client', '{}', now() + interval '1 day', 'finalized', :'advisor', now() FROM generate_series(1, 100000) i;
+INSERT INTO workspace_provisioning_queue (organization_id, match_id, project_id, advisor_id, requested_by, status, next_retry_at, completed_at)
+SELECT (SELECT id FROM organizations), md5('m' || i)::uuid, md5('p' || i)::uuid, :'advisor', :'client', CASE WHEN i % 100 = 0 THEN 'pending' ELSE 'completed' END, now() - i * interval '1 ms', now() FROM generate_series(1, 100000) i;
+SET session_replication_role = origin;
+ANALYZE;
+
+CREATE FUNCTION pg_temp.plan_of(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    line  text;
+    whole text := '';
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN ' || query LOOP
+        whole := whole || line || E'\n';
+    END LOOP;
+    RETURN whole;
+END $$;
+SELECT matches(pg_temp.plan_of('SELECT id FROM workspace_provisioning_queue WHERE status = ''pending'' AND next_retry_at <= steward.now() ORDER BY next_retry_at LIMIT 100 FOR UPDATE SKIP LOCKED'),
+    'idx_queue_pending_ready', 'the claim walks the index of ready jobs');
+SELECT matches(pg_temp.plan_of('SELECT id FROM workspace_provisioning_queue WHERE status = ''pending'' AND next_retry_at <= steward.now() ORDER BY next_retry_at LIMIT 100'),
+    'Index Cond: \(next_retry_at <= \(now\(\)', 'the clock is inlined into its condition');
+SELECT is(proconfig, NULL, 'because it has no SET clause') FROM pg_proc WHERE oid = 'steward.now()'::regprocedure;
+
+-- The functions themselves, as they are: no statement of a batch or of upkeep reads a whole table.
+CREATE FUNCTION pg_temp.scans() RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(format('%s %s', relname, seq_tup_read), ', ' ORDER BY relname) FROM pg_stat_xact_user_tables
+     WHERE seq_tup_read > 0 AND relname IN ('projects', 'advisor_match_requests', 'workspace_provisioning_queue', 'project_advisors', 'unified_chat_sessions', 'project_chat_log_minimal', 'event', 'project_chat_seq')
+$$;
+BEGIN;
+SELECT is(completed, 100, 'a batch of a hundred') FROM steward.provision_batch('test', 100);
+SELECT is(pg_temp.scans(), NULL, 'scans no table');
+COMMIT;
+BEGIN;
+SELECT is(swept, 0, 'upkeep') FROM steward.provision_upkeep('test');
+SELECT is(pg_temp.scans(), NULL, 'scans no table either');
+COMMIT;
+
+SELECT * FROM finish();

@@ -1,0 +1,176 @@
+-- Each class of error, and a poisoned row among two hundred.
+
+\set QUIET on
+\pset fieldsep '\n'
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS dblink;
+
+-- People, projects and matches, as a client of the tables would make them.
+CREATE FUNCTION pg_temp.person(role text DEFAULT NULL) RETURNS uuid LANGUAGE sql AS $$
+    INSERT INTO auth.users (id, email, raw_app_meta_data)
+    SELECT id, id || '@example.org', CASE WHEN role IS NULL THEN '{}' ELSE jsonb_build_object('role', role) END
+      FROM gen_random_uuid() id RETURNING id
+$$;
+CREATE FUNCTION pg_temp.project(owner uuid) RETURNS uuid LANGUAGE sql AS $$
+    INSERT INTO projects (owner_id, name) VALUES (owner, 'a project') RETURNING id
+$$;
+CREATE FUNCTION pg_temp.approved_match(project uuid, advisor uuid) RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE
+    match uuid;
+BEGIN
+    INSERT INTO advisor_match_requests (project_id, requested_by, match_criteria, expires_at)
+    SELECT project, COALESCE(owner_id, advisor), '{}', steward.now() + interval '2 hours' FROM projects WHERE id = project
+    RETURNING id INTO match;
+    UPDATE advisor_match_requests SET status = 'matched', matched_advisor_id = advisor WHERE id = match;
+    UPDATE advisor_match_requests SET status = 'client_approved' WHERE id = match;
+    RETURN match;
+END $$;
+CREATE FUNCTION pg_temp.finalized_match(project uuid, advisor uuid) RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE
+    match uuid := pg_temp.approved_match(project, advisor);
+BEGIN
+    UPDATE advisor_match_requests SET status = 'finalized' WHERE id = match;
+    RETURN match;
+END $$;
+
+SELECT plan(64);
+
+-- A trigger on the membership raises what its row's project asks for.
+CREATE TABLE poison (project_id uuid PRIMARY KEY, code text);
+CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    wanted text := (SELECT p.code FROM public.poison p WHERE p.project_id = NEW.project_id);
+BEGIN
+    IF wanted = 'other' THEN
+        RAISE EXCEPTION 'no more today';
+    ELSIF wanted IS NOT NULL THEN
+        RAISE EXCEPTION 'poisoned' USING ERRCODE = wanted;
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER poison BEFORE INSERT ON project_advisors FOR EACH ROW EXECUTE FUNCTION poison();
+
+CREATE FUNCTION pg_temp.poisoned_job(code text) RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE
+    project uuid := pg_temp.project(pg_temp.person());
+    match   uuid := pg_temp.finalized_match(project, pg_temp.person());
+BEGIN
+    INSERT INTO poison VALUES (project, code);
+    RETURN (SELECT id FROM workspace_provisioning_queue WHERE match_id = match);
+END $$;
+SELECT pg_temp.person('admin');
+
+-- The row is to blame and will be next time.
+SELECT pg_temp.poisoned_job(code) FROM unnest('{22003,23502,23503,23505,23514}'::text[]) code;
+SELECT results_eq('SELECT claimed, completed, retried, rolled_back FROM steward.provision_batch(''test'', 50)', 'VALUES (5, 0, 0, 5)',
+    'classes 22 and 23 are rolled back at once');
+SELECT is(q.status || ' ' || q.attempt_count, 'failed 1', p.code || ': one attempt, then failed'), is(m.status, 'client_approved', p.code || ': the match is back'),
+       ok(q.last_error_at IS NOT NULL AND q.last_error = p.code || ': poisoned', p.code || ': the error is kept')
+  FROM poison p JOIN workspace_provisioning_queue q USING (project_id) JOIN advisor_match_requests m ON m.id = q.match_id ORDER BY p.code;
+SELECT is(count(*), 5::bigint, 'one intervention each') FROM admin_matching_interventions;
+SELECT is(count(*), 0::bigint, 'and nothing of a workspace') FROM project_advisors;
+TRUNCATE poison;
+
+-- It may pass: three attempts with pauses of 1 and 5 seconds, then it is enough.
+SELECT pg_temp.poisoned_job(code) FROM unnest('{40001,40P01,55P03,P0001,other}'::text[]) code;
+SELECT results_eq('SELECT claimed, completed, retried, rolled_back FROM steward.provision_batch(''test'', 50)', 'VALUES (5, 0, 5, 0)',
+    'class 40, lock waits and everything else are tried again');
+SELECT is(q.status || ' ' || q.attempt_count, 'pending 1', p.code || ': counted'),
+       ok(q.next_retry_at - q.last_error_at >= interval '1 s' AND q.next_retry_at - q.last_error_at < interval '2 s', p.code || ': pause of one to two seconds')
+  FROM poison p JOIN workspace_provisioning_queue q USING (project_id) ORDER BY p.code;
+SELECT ok(next_due_ms BETWEEN 500 AND 2000, 'the worker is told when the next is due') FROM steward.provision_batch('test', 50);
+SET steward.clock_offset = '3 s';
+SELECT is(retried, 5, 'the second attempts') FROM steward.provision_batch('test', 50);
+SELECT ok(bool_and(q.next_retry_at - q.last_error_at >= interval '5 s' AND q.next_retry_at - q.last_error_at < interval '10 s'), 'pause of five to ten seconds')
+  FROM poison p JOIN workspace_provisioning_queue q USING (project_id);
+SET steward.clock_offset = '20 s';
+SELECT results_eq('SELECT claimed, retried, rolled_back FROM steward.provision_batch(''test'', 50)', 'VALUES (5, 0, 5)', 'the third failures roll back');
+SELECT is(q.status || ' ' || q.attempt_count || ' ' || jsonb_array_length(q.error_history), 'failed 3 3', p.code || ': three attempts, all kept')
+  FROM poison p JOIN workspace_provisioning_queue q USING (project_id) ORDER BY p.code;
+TRUNCATE poison;
+
+-- A fourth pause needs more attempts than the default.
+SELECT pg_temp.poisoned_job('40001') AS job
+\gset
+UPDATE workspace_provisioning_queue SET max_attempts = 5, attempt_count = 2 WHERE id = :'job';
+SELECT steward.provision_batch('test', 50);
+SELECT ok(next_retry_at - last_error_at >= interval '25 s' AND next_retry_at - last_error_at < interval '50 s', 'after the third failure: 25 to 50 seconds')
+  FROM workspace_provisioning_queue WHERE id = :'job';
+DELETE FROM workspace_provisioning_queue WHERE id = :'job';
+TRUNCATE poison;
+RESET steward.clock_offset;
+
+-- Not the row's fault: nothing is counted, the worker hears it.
+SELECT pg_temp.poisoned_job('08006') AS job
+\gset
+SELECT project_id AS environment FROM workspace_provisioning_queue WHERE id = :'job'
+\gset
+CREATE FUNCTION pg_temp.with_code(project uuid, code text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE poison p SET code = with_code.code WHERE p.project_id = project;
+    PERFORM steward.provision_batch('test', 50);
+    RETURN 'done';
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE;
+END $$;
+SELECT is(pg_temp.with_code(:'environment', code), code, code || ' reaches the worker') FROM unnest('{08006,28000,42P01,42501,53100,53200,57P03,58030,XX000}'::text[]) code;
+SELECT is(status || ' ' || attempt_count, 'pending 0', 'and no attempt is counted') FROM workspace_provisioning_queue WHERE id = :'job';
+TRUNCATE poison;
+SELECT is(completed, 1, 'once the database is well the job is done') FROM steward.provision_batch('test', 50);
+
+-- One in two hundred.
+CREATE FUNCTION pg_temp.batch_with(kind text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    project uuid := pg_temp.project(pg_temp.person());
+    match   uuid;
+    line    text;
+BEGIN
+    PERFORM count(pg_temp.finalized_match(pg_temp.project(pg_temp.person()), pg_temp.person())) FROM generate_series(1, 199);
+    match := pg_temp.finalized_match(project, pg_temp.person());
+    INSERT INTO poison VALUES (project, kind);
+    SELECT format('%s %s %s %s', claimed, completed, retried, rolled_back) INTO line FROM steward.provision_batch('test', 200);
+    TRUNCATE poison;
+    UPDATE workspace_provisioning_queue SET next_retry_at = 'infinity' WHERE status = 'pending';
+    RETURN line;
+END $$;
+SELECT is(pg_temp.batch_with(NULL), '200 200 0 0', 'two hundred good rows');
+SELECT is(pg_temp.batch_with('23505'), '200 199 0 1', 'unique: one rolled back, its neighbours done');
+SELECT is(pg_temp.batch_with('23503'), '200 199 0 1', 'foreign key');
+SELECT is(pg_temp.batch_with('23514'), '200 199 0 1', 'check');
+SELECT is(pg_temp.batch_with('P0001'), '200 199 1 0', 'a trigger that raises: one retried, its neighbours done');
+
+-- A lock that somebody holds on a row the effect needs.
+SELECT pg_temp.project(pg_temp.person()) AS project, pg_temp.person() AS advisor
+\gset
+SELECT pg_temp.finalized_match(:'project', :'advisor') AS match
+\gset
+SELECT count(pg_temp.finalized_match(pg_temp.project(pg_temp.person()), pg_temp.person())) FROM generate_series(1, 49);
+SELECT dblink_connect('holder', format('host=%s port=%s user=%s dbname=%s', :'HOST', :'PORT', :'USER', current_database()));
+SELECT dblink_exec('holder', 'BEGIN');
+SELECT is((SELECT n FROM dblink('holder', format('SELECT 1 FROM auth.users WHERE id = %L FOR UPDATE', :'advisor')) AS r(n int)), 1, 'somebody holds the advisor');
+SELECT results_eq('SELECT claimed, completed, retried, rolled_back FROM steward.provision_batch(''test'', 50)', 'VALUES (50, 49, 1, 0)',
+    'a lock wait delays one job and not its neighbours');
+SELECT is(left(last_error, 5), '55P03', 'which is told why') FROM workspace_provisioning_queue WHERE match_id = :'match';
+SELECT dblink_exec('holder', 'ROLLBACK');
+
+-- The foreseeable ones cost no exception, and so no second run of the batch.
+CREATE SEQUENCE tries;
+CREATE FUNCTION count_tries() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN PERFORM nextval('public.tries'); RETURN NEW; END $$;
+CREATE TRIGGER count_tries BEFORE INSERT ON project_advisors FOR EACH ROW EXECUTE FUNCTION count_tries();
+SELECT pg_temp.project(pg_temp.person()) AS taken, pg_temp.project(pg_temp.person()) AS orphan, pg_temp.project(pg_temp.person()) AS changed, pg_temp.person() AS other
+\gset
+SELECT count(pg_temp.finalized_match(p, pg_temp.person())) FROM unnest(ARRAY[:'taken', :'orphan', :'changed']::uuid[]) p;
+SELECT count(pg_temp.finalized_match(pg_temp.project(pg_temp.person()), pg_temp.person())) FROM generate_series(1, 10);
+INSERT INTO project_advisors (project_id, advisor_id, status, added_by) VALUES (:'taken', :'other', 'active', :'other');
+UPDATE projects SET owner_id = NULL WHERE id = :'orphan';
+UPDATE advisor_match_requests SET status = 'client_approved' WHERE project_id = :'changed';
+SELECT setval('tries', 1);
+SELECT results_eq('SELECT claimed, completed, retried, rolled_back FROM steward.provision_batch(''test'', 50)', 'VALUES (13, 10, 0, 3)',
+    'what can be foreseen is routed to rollback');
+SELECT is(currval('tries'), 11::bigint, 'without an attempt at it');
+SELECT is(split_part(last_error, ':', 1), 'advisor_conflict', 'another advisor since') FROM workspace_provisioning_queue WHERE project_id = :'taken';
+SELECT is(split_part(last_error, ':', 1), 'owner_missing', 'no owner') FROM workspace_provisioning_queue WHERE project_id = :'orphan';
+SELECT is(split_part(last_error, ':', 1), 'match_changed', 'not finalized any more') FROM workspace_provisioning_queue WHERE project_id = :'changed';
+SELECT is(count(*), 0::bigint, 'the latter is no intervention: nothing was put back') FROM admin_matching_interventions WHERE project_id = :'changed';
+
+SELECT * FROM finish();

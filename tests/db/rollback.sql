@@ -1,0 +1,138 @@
+-- A match that cannot be provisioned is put back, once, and everybody is told.
+
+\set QUIET on
+\pset fieldsep '\n'
+SET client_min_messages = warning;
+
+-- People, projects and matches, as a client of the tables would make them.
+CREATE FUNCTION pg_temp.person(role text DEFAULT NULL) RETURNS uuid LANGUAGE sql AS $$
+    INSERT INTO auth.users (id, email, raw_app_meta_data)
+    SELECT id, id || '@example.org', CASE WHEN role IS NULL THEN '{}' ELSE jsonb_build_object('role', role) END
+      FROM gen_random_uuid() id RETURNING id
+$$;
+CREATE FUNCTION pg_temp.project(owner uuid) RETURNS uuid LANGUAGE sql AS $$
+    INSERT INTO projects (owner_id, name) VALUES (owner, 'a project') RETURNING id
+$$;
+CREATE FUNCTION pg_temp.approved_match(project uuid, advisor uuid) RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE
+    match uuid;
+BEGIN
+    INSERT INTO advisor_match_requests (project_id, requested_by, match_criteria, expires_at)
+    SELECT project, COALESCE(owner_id, advisor), '{}', steward.now() + interval '2 hours' FROM projects WHERE id = project
+    RETURNING id INTO match;
+    UPDATE advisor_match_requests SET status = 'matched', matched_advisor_id = advisor WHERE id = match;
+    UPDATE advisor_match_requests SET status = 'client_approved' WHERE id = match;
+    RETURN match;
+END $$;
+CREATE FUNCTION pg_temp.finalized_match(project uuid, advisor uuid) RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE
+    match uuid := pg_temp.approved_match(project, advisor);
+BEGIN
+    UPDATE advisor_match_requests SET status = 'finalized' WHERE id = match;
+    RETURN match;
+END $$;
+
+SELECT plan(38);
+
+SELECT pg_temp.person() AS client, pg_temp.person() AS advisor, pg_temp.person('admin') AS admin1, pg_temp.person('admin') AS admin2
+\gset
+SELECT pg_temp.project(:'client') AS project
+\gset
+CREATE FUNCTION pg_temp.fail(project uuid) RETURNS void LANGUAGE sql AS $$
+    UPDATE projects SET owner_id = NULL WHERE id = project;
+    SELECT steward.provision_batch('test', 50);
+$$;
+SELECT pg_temp.finalized_match(:'project', :'advisor') AS match
+\gset
+UPDATE advisor_match_requests SET match_score = 87.5 WHERE id = :'match';
+SELECT pg_temp.fail(:'project');
+SELECT is(status, 'client_approved', 'the match is back where it was finalized from'), is(previous_status, 'finalized', 'and remembers that it was finalized')
+  FROM advisor_match_requests WHERE id = :'match';
+SELECT is(status, 'failed', 'the job is failed'), ok(locked_at IS NULL, 'without a lock') FROM workspace_provisioning_queue WHERE match_id = :'match';
+SELECT is(count(*), 1::bigint, 'one intervention'), is(min(intervention_type), 'workspace_provisioning_failure', 'of the documented type'),
+       is(min(reason), 'the project has no owner', 'with the reason'), is(min(automated_match_score), 87.5, 'and the score'),
+       is(count(admin_id), 0::bigint, 'made by nobody'), ok(bool_and((intervention_metadata ->> 'rollback')::boolean AND intervention_metadata ->> 'matchId' = :'match'), 'with the rollback''s data')
+  FROM admin_matching_interventions WHERE project_id = :'project';
+SELECT is(count(*), 2::bigint, 'one alert per administrator'), ok(bool_and(recipient_id IN (:'admin1', :'admin2')), 'to each of them'),
+       is(min(notification_type), 'workspace_provisioning_failure', 'of the documented type'), is(min(delivery_method), 'in_app', 'in the application'),
+       ok(bool_and((SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(payload) k) = '{matchId,projectId,reason,timestamp}'), 'with exactly four keys')
+  FROM notification_outbox WHERE match_request_id = :'match';
+SELECT results_eq(format('SELECT recipient_id FROM steward.event WHERE project_id = %L AND name = ''advisor.workspace_failed'' ORDER BY seq', :'project'),
+    format('VALUES (%L::uuid), (%L::uuid)', :'client', :'advisor'), 'client and advisor hear of it');
+SELECT ok(bool_and(data ->> 'status' = 'client_approved' AND data ->> 'code' = 'owner_missing' AND (data ->> 'administrators')::int = 2
+                   AND data ->> 'matchId' = :'match' AND (data ->> 'seq')::bigint = seq AND NOT data ? 'reason'), 'without the words of the database')
+  FROM steward.event WHERE project_id = :'project';
+SELECT is(count(*), 1::bigint, 'the attempt is in job_run'), is(min(status), 'failed', 'as failed') FROM steward.job_run WHERE job = 'provisioning:' || :'match';
+SELECT is(count(*), 0::bigint, 'and no workspace') FROM project_advisors WHERE project_id = :'project';
+
+-- A second rollback writes nothing.
+SELECT is(steward.match_rollback(:'match', 'again', 'again'), NULL, 'a second rollback does nothing');
+SELECT is(status, 'client_approved', 'to the match') FROM advisor_match_requests WHERE id = :'match';
+SELECT is(count(*), 1::bigint, 'nor elsewhere') FROM admin_matching_interventions WHERE project_id = :'project';
+
+-- Approving again is a fresh start of the same job.
+UPDATE projects SET owner_id = :'client' WHERE id = :'project';
+SELECT id AS job FROM workspace_provisioning_queue WHERE match_id = :'match'
+\gset
+UPDATE advisor_match_requests SET status = 'finalized' WHERE id = :'match';
+SELECT is(id::text, :'job', 'the same row'), is(status || ' ' || attempt_count, 'pending 0', 'starts again at zero'), is(last_error, NULL, 'without an error'),
+       is(jsonb_array_length(error_history), 1, 'but with its history')
+  FROM workspace_provisioning_queue WHERE match_id = :'match';
+SELECT is(completed, 1, 'and succeeds') FROM steward.provision_batch('test', 50);
+SELECT is(count(*), 1::bigint, 'the failed attempt stays in job_run') FROM steward.job_run WHERE job = 'provisioning:' || :'match';
+UPDATE advisor_match_requests SET status = 'client_approved' WHERE id = :'match';
+UPDATE advisor_match_requests SET status = 'finalized' WHERE id = :'match';
+SELECT is(status, 'completed', 'a completed job is not started again') FROM workspace_provisioning_queue WHERE match_id = :'match';
+
+-- From advisor_accepted, and from a row older than previous_status.
+SELECT pg_temp.project(:'client') AS project
+\gset
+SELECT pg_temp.approved_match(:'project', :'advisor') AS match
+\gset
+UPDATE advisor_match_requests SET status = 'advisor_accepted' WHERE id = :'match';
+UPDATE advisor_match_requests SET status = 'finalized' WHERE id = :'match';
+SELECT pg_temp.fail(:'project');
+SELECT is(status, 'advisor_accepted', 'back to advisor_accepted') FROM advisor_match_requests WHERE id = :'match';
+SELECT pg_temp.project(:'client') AS project
+\gset
+SELECT pg_temp.finalized_match(:'project', :'advisor') AS match
+\gset
+UPDATE advisor_match_requests SET previous_status = NULL WHERE id = :'match';
+SELECT pg_temp.fail(:'project');
+SELECT is(status, 'matched', 'back to matched where nothing is known') FROM advisor_match_requests WHERE id = :'match';
+
+-- Another match of the project is open by then.
+SELECT pg_temp.project(:'client') AS project
+\gset
+SELECT pg_temp.finalized_match(:'project', :'advisor') AS match
+\gset
+INSERT INTO advisor_match_requests (project_id, requested_by, match_criteria, expires_at) VALUES (:'project', :'client', '{}', steward.now() + interval '1 hour');
+SELECT pg_temp.fail(:'project');
+SELECT is(status, 'expired', 'a match beside an open one expires') FROM advisor_match_requests WHERE id = :'match';
+SELECT matches(reason, 'another match of the project is open', 'and the intervention says why') FROM admin_matching_interventions WHERE project_id = :'project';
+
+-- Nobody to alert: the event says so.
+UPDATE auth.users SET raw_app_meta_data = '{}' WHERE id IN (:'admin1', :'admin2');
+SELECT pg_temp.project(:'client') AS project
+\gset
+SELECT pg_temp.finalized_match(:'project', :'advisor') AS match
+\gset
+SELECT pg_temp.fail(:'project');
+SELECT ok(bool_and((data ->> 'administrators')::int = 0), 'without administrators the event says so') FROM steward.event WHERE project_id = :'project';
+
+-- Even putting the match back can fail; then the job waits, and is finished later.
+SELECT pg_temp.project(:'client') AS project
+\gset
+SELECT pg_temp.finalized_match(:'project', :'advisor') AS match
+\gset
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not today'; END $$;
+CREATE TRIGGER refuse BEFORE INSERT ON admin_matching_interventions FOR EACH ROW EXECUTE FUNCTION refuse();
+SELECT pg_temp.fail(:'project');
+SELECT is(status, 'rollback_needed', 'a rollback that fails is kept as needed') FROM workspace_provisioning_queue WHERE match_id = :'match';
+DROP TRIGGER refuse ON admin_matching_interventions;
+SET steward.clock_offset = '1 minute';
+SELECT is(reaped, 1, 'and is finished by a later call') FROM steward.provision_batch('test', 50);
+SELECT is(m.status || ' ' || q.status, 'client_approved failed', 'match back, job failed')
+  FROM advisor_match_requests m JOIN workspace_provisioning_queue q ON q.match_id = m.id WHERE m.id = :'match';
+
+SELECT * FROM finish();
