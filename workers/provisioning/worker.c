@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * provisioning - makes the workspace that an approved match promised.
+ *
+ * One call takes a batch of ready jobs, writes all their rows and completes
+ * them in one transaction (steward.provision_batch).  A crash anywhere leaves
+ * either all of a batch or nothing of it; nothing here has to be cleaned up.
+ */
+#include <stdio.h>
+
+#include "log.h"
+#include "worker.h"
+
+struct provisioning {
+	int64_t upkeep_due_ms;
+};
+
+static void
+on_batch(struct worker *w, const struct db_result *r)
+{
+	int64_t claimed     = db_int8(r, 0, "claimed", 0);
+	int64_t completed   = db_int8(r, 0, "completed", 0);
+	int64_t retried     = db_int8(r, 0, "retried", 0);
+	int64_t rolled_back = db_int8(r, 0, "rolled_back", 0);
+	int64_t next_due_ms = db_int8(r, 0, "next_due_ms", INT64_MAX);
+
+	worker_count(w, (uint64_t)completed, (uint64_t)(retried + rolled_back));
+	if (retried + rolled_back > 0)
+		log_event(LOG_warning, "jobs_failed", "retried=%" PRId64 " rolled_back=%" PRId64 " hint=\"%s\"", retried,
+		    rolled_back, "stewardctl provisioning errors");
+	if (claimed > 0)
+		log_event(LOG_debug, "batch_done", "claimed=%" PRId64 " completed=%" PRId64, claimed, completed);
+	if (next_due_ms != INT64_MAX)
+		worker_wake_in(w, next_due_ms);
+}
+
+static void
+on_upkeep(struct worker *w, const struct db_result *r)
+{
+	int64_t reaped = db_int8(r, 0, "reaped", 0);
+	int64_t swept  = db_int8(r, 0, "swept", 0);
+	int64_t pruned = db_int8(r, 0, "pruned", 0);
+
+	if (reaped + swept > 0)
+		log_event(LOG_warning, "jobs_recovered", "reaped=%" PRId64 " swept=%" PRId64, reaped, swept);
+	if (pruned > 0)
+		log_event(LOG_info, "rows_pruned", "rows=%" PRId64, pruned);
+	worker_wake_in(w, 0);
+}
+
+static enum err
+work(struct worker *w, struct error *e)
+{
+	struct provisioning *p = worker_state(w);
+	char                 batch[24];
+	const char *const    parameters[] = { worker_id(w), batch };
+
+	if (worker_now_ms(w) >= p->upkeep_due_ms) {
+		p->upkeep_due_ms = worker_now_ms(w) + worker_config(w)->provisioning_upkeep;
+		return worker_call(w, STMT_provision_upkeep, parameters, on_upkeep, e);
+	}
+	(void)snprintf(batch, sizeof(batch), "%" PRId64, worker_config(w)->provisioning_batch);
+	return worker_call(w, STMT_provision_batch, parameters, on_batch, e);
+}
+
+static int64_t
+safety_poll_ms(const struct config *cfg)
+{
+	return cfg->provisioning_tick;
+}
+
+static const struct worker_ops ops = {
+	.self           = WORKER_provisioning,
+	.channel        = "steward_provisioning",
+	.state_size     = sizeof(struct provisioning),
+	.work           = work,
+	.safety_poll_ms = safety_poll_ms,
+};
+
+int
+main(int argc, char *argv[])
+{
+	return worker_main(argc, argv, &ops);
+}
