@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "spawn.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { LIFELINE_FD = 3 };
+
+/* What the init system tells its own child must not reach ours. */
+static bool
+is_for_us_alone(const char *variable)
+{
+	static const char *const names[] = { "NOTIFY_SOCKET=", "WATCHDOG_PID=", "WATCHDOG_USEC=", "LISTEN_PID=",
+		"LISTEN_FDS=", "LISTEN_FDNAMES=" };
+
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		if (strncmp(variable, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
+static char **
+environment_for_workers(void)
+{
+	size_t count = 0;
+	size_t kept  = 0;
+	char **copy;
+
+	while (environ[count] != NULL)
+		count++;
+	copy = calloc(count + 1, sizeof(*copy));
+	for (size_t i = 0; copy != NULL && i < count; i++)
+		if (!is_for_us_alone(environ[i]))
+			copy[kept++] = environ[i];
+	return copy;
+}
+
+static int
+set_attributes(posix_spawnattr_t *a)
+{
+	sigset_t none, all;
+	int      failed;
+
+	(void)sigemptyset(&none);
+	(void)sigfillset(&all);
+	failed = posix_spawnattr_setsigmask(a, &none);
+	failed = failed != 0 ? failed : posix_spawnattr_setsigdefault(a, &all);
+	/* Own process group: Ctrl-C on a terminal is for the supervisor, who drains in order. */
+	failed = failed != 0 ? failed : posix_spawnattr_setpgroup(a, 0);
+	return failed != 0 ? failed : posix_spawnattr_setflags(a,
+	    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+}
+
+enum err
+spawn_init(struct spawner *s, const struct lifeline *lifeline, struct error *e)
+{
+	s->environment = environment_for_workers();
+	if (s->environment == NULL)
+		return err_set(e, ERR_no_memory, "no memory for the environment of the workers");
+	errno = posix_spawnattr_init(&s->attributes);
+	errno = errno != 0 ? errno : posix_spawn_file_actions_init(&s->actions);
+	errno = errno != 0 ? errno : set_attributes(&s->attributes);
+	errno = errno != 0 ? errno : posix_spawn_file_actions_adddup2(&s->actions, STDERR_FILENO, STDOUT_FILENO);
+	errno = errno != 0 ? errno : posix_spawn_file_actions_adddup2(&s->actions, lifeline->read_fd, LIFELINE_FD);
+	if (errno != 0)
+		return err_errno(e, "prepare posix_spawn");
+	return ERR_ok;
+}
+
+void
+spawn_prepare(struct program *p, const char *path, const char *config, unsigned slot, const char *socket)
+{
+	static char flags[][16] = { "--config", "--slot", "--socket" };
+
+	(void)snprintf(p->path, sizeof(p->path), "%s", path);
+	(void)snprintf(p->config, sizeof(p->config), "%s", config);
+	(void)snprintf(p->slot, sizeof(p->slot), "%u", slot);
+	(void)snprintf(p->socket, sizeof(p->socket), "%s", socket);
+	p->argv[0] = p->path;
+	p->argv[1] = flags[0];
+	p->argv[2] = p->config;
+	p->argv[3] = flags[1];
+	p->argv[4] = p->slot;
+	p->argv[5] = flags[2];
+	p->argv[6] = p->socket;
+	p->argv[7] = NULL;
+}
+
+enum err
+spawn_start(const struct spawner *s, const struct program *p, pid_t *pid, int *pidfd, struct error *e)
+{
+	errno = posix_spawn(pid, p->path, &s->actions, &s->attributes, p->argv, s->environment);
+	if (errno != 0)
+		return err_errno(e, "start %s", p->path);
+	*pidfd = pidfd_open(*pid, 0);
+	if (*pidfd < 0) {
+		(void)err_errno(e, "pidfd_open");
+		(void)kill(*pid, SIGKILL);
+		(void)waitpid(*pid, NULL, 0);
+		return e->code;
+	}
+	return ERR_ok;
+}

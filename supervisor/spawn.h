@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * spawn - starting a worker's program.  Everything that can be prepared is
+ * prepared once, so that between the death of a process and the start of the
+ * next one nothing is opened, formatted or allocated.
+ */
+#ifndef STEWARD_SPAWN_H
+#define STEWARD_SPAWN_H
+
+#include <limits.h>
+#include <spawn.h>
+#include <sys/types.h>
+
+#include "bus.h"
+#include "lifeline.h"
+
+/* What all starts share. */
+struct spawner {
+	posix_spawnattr_t          attributes;
+	posix_spawn_file_actions_t actions;
+	char                     **environment; /* borrowed strings */
+};
+
+/* One slot's command line.  `argv` points into the struct: not to be moved. */
+struct program {
+	char  path[PATH_MAX];
+	char  config[PATH_MAX];
+	char  slot[16];
+	char  socket[BUS_PATH_SIZE];
+	char *argv[8];
+};
+
+/*
+ * The child gets: its own process group, no blocked or ignored signals, our
+ * stdin, our stderr as stdout and stderr, the lifeline as descriptor 3, our
+ * environment without what is meant for us alone.
+ */
+NODISCARD enum err spawn_init(struct spawner *s, const struct lifeline *lifeline, struct error *e);
+
+void spawn_prepare(struct program *p, const char *path, const char *config, unsigned slot, const char *socket);
+
+/* Start it, and *pidfd watches it.  Call only on the main thread: PDEATHSIG follows the thread. */
+NODISCARD enum err spawn_start(const struct spawner *s, const struct program *p, pid_t *pid, int *pidfd,
+    struct error *e);
+
+#endif
