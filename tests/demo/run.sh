@@ -1,0 +1,176 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# run.sh - a private PostgreSQL, steward in front of it, and a morning's work:
+# clients and advisors approve matches, workspaces appear.  Goes on until
+# Ctrl-C, SIGTERM, or RUN_SECONDS.  Everything it keeps is in .run.
+set -eu
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+demo=$top/tests/demo
+build=$top/build
+pgbin=$(pg_config --bindir)
+owner=$(id -un)
+[ "$(id -u)" != 0 ] || owner=postgres
+
+as_owner() {
+	if [ "$(id -u)" = 0 ]; then
+		runuser -u "$owner" -- "$@"
+	else
+		"$@"
+	fi
+}
+
+say() { printf '%s  %s\n' "$(date +%H:%M:%S.%3N)" "$*"; }
+sql() { psql -XqAt -v ON_ERROR_STOP=1 -d steward "$@"; }
+
+# .run itself where its owner can reach it and a socket path fits, else a link to a place that does.
+find_place() {
+	if [ -L "$top/.run" ] && [ -d "$top/.run/" ]; then
+		place=$(readlink "$top/.run")
+	elif [ ${#top} -lt 50 ] && as_owner test -x "$top" && as_owner test -x "$build/workers"; then
+		place=$top/.run
+		mkdir -p "$place"
+	else
+		place=$(mktemp -d /tmp/steward-run.XXXXXX)
+		rm -rf "$top/.run"
+		ln -s "$place" "$top/.run"
+	fi
+	mkdir -p "$place/sock" "$place/bin"
+	# The owner may not be able to read the build; the copy is what runs.
+	cp -f "$build/steward" "$build/stewardctl" "$build/workers/"* "$place/bin/"
+	cp -f "$top/conf/dev.conf" "$place/steward.conf"
+	[ "$(id -u)" != 0 ] || chown -R "$owner" "$place"
+	chmod 755 "$place"
+}
+
+# What a killed run may have left: a supervisor that still holds the lock, a postmaster.
+recover() {
+	old=$(cat "$place/sock/steward.lock" 2>/dev/null || true)
+	if [ -n "$old" ] && [ "$(readlink "/proc/$old/exe" 2>/dev/null | sed 's/ (deleted)$//')" = "$place/bin/steward" ]; then
+		say "stopping the steward that an earlier run left (pid $old)"
+		kill "$old" && tail --pid="$old" -f /dev/null
+	fi
+	if as_owner "$pgbin/pg_ctl" -D "$place/data" status >/dev/null 2>&1; then
+		say "stopping the PostgreSQL that an earlier run left"
+		as_owner "$pgbin/pg_ctl" -D "$place/data" -s -w -m fast stop
+	fi
+}
+
+start_postgres() {
+	if [ ! -e "$place/data/PG_VERSION" ]; then
+		say "making a PostgreSQL cluster in $place/data"
+		as_owner "$pgbin/initdb" -D "$place/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 >"$place/initdb.log" 2>&1
+	fi
+	# setsid: Ctrl-C is for this script, which stops things in their order.
+	as_owner setsid "$pgbin/pg_ctl" -D "$place/data" -w -s -l "$place/postgres.log" start \
+		-o "-k $place/sock -c listen_addresses= -c track_commit_timestamp=on"
+	say "PostgreSQL $(psql -XqAt -d postgres -c 'SHOW server_version') runs on $place/sock"
+}
+
+start_steward() {
+	# shellcheck disable=SC2024 # the log is this script's
+	as_owner setsid "$place/bin/steward" -c "$place/steward.conf" 2>>"$place/steward.log" &
+	until ctl ping >/dev/null 2>&1; do
+		kill -0 $! 2>/dev/null || { tail -n 5 "$place/steward.log" >&2; exit 1; }
+		sleep 0.05
+	done
+	supervisor=$(cat "$place/sock/steward.lock")
+	until ctl status --json | jq -e '.state == "running" and .database.state == "up"' >/dev/null; do sleep 0.05; done
+	ctl status
+}
+
+ctl() { "$place/bin/stewardctl" -c "$place/steward.conf" "$@"; }
+
+stop_all() {
+	trap - EXIT INT TERM
+	echo
+	say "stopping steward and PostgreSQL"
+	if [ -n "${supervisor:-}" ] && kill "$supervisor" 2>/dev/null; then
+		tail --pid="$supervisor" -f /dev/null
+	fi
+	as_owner "$pgbin/pg_ctl" -D "$place/data" -s -w -m fast stop || true
+	say "done; the data stays in $place, a second make run goes on with it"
+	exit "${status:-0}"
+}
+
+# print_news - new events since $since
+print_news() {
+	sql -v since="$since" -f "$demo/news.sql" >"$place/news"
+	grep -v '^since ' "$place/news" || true
+	since=$(sed -n 's/^since //p' "$place/news")
+}
+
+approve() { # side user match name
+	is_client=0
+	[ "$1" = client ] && is_client=1
+	at=$(date +%H:%M:%S.%3N)
+	status_now=$(sql -v is_client=$is_client -v who="$2" -v match="$3" -f "$demo/approve.sql")
+	printf '%s  %-8s approves  %-20s -> %s\n' "$at" "$1" "$(echo "$4" | tr _ ' ')" "$status_now"
+}
+
+play() {
+	n=0
+	while read -r match name client advisor; do
+		n=$((n + 1))
+		# Either may be first.
+		if [ $((n % 3)) = 0 ]; then
+			approve advisor "$advisor" "$match" "$name"
+			approve client "$client" "$match" "$name"
+		else
+			approve client "$client" "$match" "$name"
+			approve advisor "$advisor" "$match" "$name"
+		fi
+		if [ $n = 6 ]; then
+			victim=$(ctl status --json | jq -r '.workers[0].pid')
+			say "kill -9 $victim: a worker dies; watch nothing happen"
+			kill -9 "$victim"
+		fi
+		sleep 0.3
+		print_news
+	done <"$place/proposed"
+}
+
+find_place
+export PGHOST="$place/sock" PGUSER=postgres
+export STEWARD__RUN_DIRECTORY="$place/sock" STEWARD__SUPERVISOR__LIBEXEC_DIRECTORY="$place/bin"
+export STEWARD__DATABASE__CONNINFO="host=$place/sock dbname=steward user=steward"
+recover
+trap 'status=$?; stop_all' EXIT
+trap 'status=0; stop_all' INT TERM
+
+start_postgres
+ctl db setup --admin "host=$place/sock dbname=postgres user=postgres"
+start_steward
+
+began=$(sql -c 'SELECT clock_timestamp()')
+since=$began
+sql -F ' ' -f "$demo/data.sql" >"$place/proposed"
+say "$(wc -l <"$place/proposed") matches proposed; clients and advisors now decide"
+echo
+play
+
+# Every finalized match gets its workspace; a deadline so that a fault is shown and not waited out.
+deadline=$(($(date +%s) + 10))
+until [ "$(sql -c "SELECT count(*) FROM workspace_provisioning_queue WHERE status <> 'completed' AND created_at >= '$began'")" = 0 ] ||
+	[ "$(date +%s)" -ge $deadline ]; do sleep 0.1; done
+print_news
+
+cat <<END
+
+$(sql -v since="$began" -f "$demo/summary.sql")
+
+Try next, in another terminal:
+  export STEWARD_SOCKET=$place/sock/control.ipc PGHOST=$place/sock PGUSER=postgres PGDATABASE=steward
+  $place/bin/stewardctl status
+  psql -c "SELECT status, count(*) FROM workspace_provisioning_queue GROUP BY 1"
+  kill -9 $(ctl status --json | jq -r '.workers[0].pid')    # it is back before you look
+Log: $place/steward.log.  Ctrl-C stops everything.
+
+END
+seconds=0
+while [ -z "${RUN_SECONDS:-}" ] || [ $seconds -lt "$RUN_SECONDS" ]; do
+	sleep 1
+	seconds=$((seconds + 1))
+	print_news
+done
