@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+# What happens to the main job when PostgreSQL itself suffers.  A cluster of its own per test.
+
+bats_require_minimum_version 1.5.0
+load steward
+load matches
+load cluster
+
+setup() {
+	steward_setup
+	steward_set provisioning.tick 500
+}
+
+teardown() {
+	[ -z "${space:-}" ] || ip netns delete "$space" || true
+	cluster_teardown
+	if [ -n "${small:-}" ] && mountpoint -q "$small"; then
+		umount -l "$small"
+	fi
+	steward_teardown
+}
+
+all_done() {
+	nothing_waits && [ "$(count "advisor_match_requests WHERE status = 'client_approved'")" = 0 ]
+}
+
+@test "absent at start: workers stay up and say so, and begin by themselves when it comes" {
+	cluster_setup
+	make_matches 5
+	finalize
+	cluster_stop fast
+	start_steward
+	wait_until 5 database_is down
+	[[ $(database_detail) == *"$CLUSTER"* ]]
+	has_state provisioning 0 ready
+	cluster_start
+	wait_until 2 database_is up
+	wait_until 2 nothing_waits
+	[ "$(field provisioning 0 restarts)" = 0 ]
+	books_are_right
+}
+
+@test "stopped at once in the middle of the work: all is done 2 s after it is back" {
+	cluster_setup
+	steward_set workers.provisioning.processes 2
+	start_steward
+	make_matches 600
+	finalize_together &
+	wait $!
+	cluster_stop immediate
+	wait_until 5 database_is down
+	cluster_start
+	wait_until 2 all_done
+	[ "$(count "workspace_provisioning_queue WHERE status = 'completed'")" = 600 ]
+	[ "$(count "workspace_provisioning_queue WHERE attempt_count > 0")" = 0 ]
+	books_are_right
+}
+
+@test "no schema at all: status names the command; after it, steward goes on by itself" {
+	cluster_setup
+	sql -d postgres -c 'DROP DATABASE steward' -c 'CREATE DATABASE steward'
+	start_steward
+	wait_until 5 database_is schema_old
+	[[ $(database_detail) == *"stewardctl db"* ]]
+	"$STEWARD_DIR/bin/stewardctl" -c "$STEWARD_DIR/steward.conf" db setup --admin "host=$CLUSTER dbname=postgres user=postgres"
+	wait_until 5 database_is up
+	[ "$(field provisioning 0 restarts)" = 0 ]
+}
+
+@test "no role: status says which and names the command; after it, steward goes on by itself" {
+	cluster_setup
+	sql -d postgres -c 'ALTER ROLE steward RENAME TO somebody'
+	start_steward
+	wait_until 5 database_is down
+	[[ $(database_detail) == *'role "steward" does not exist'*"stewardctl db setup"* ]]
+	sql -d postgres -c 'ALTER ROLE somebody RENAME TO steward'
+	wait_until 5 database_is up
+	[ "$(field provisioning 0 restarts)" = 0 ]
+}
+
+@test "a wrong password: a sentence without the password, no crash loop, it goes on when it is right" {
+	cluster_setup
+	cluster_as_owner sh -c "echo 'local all postgres trust
+local all all scram-sha-256' >$CLUSTER/data/pg_hba.conf"
+	sql -c "ALTER ROLE steward PASSWORD 'right-horse'" -c 'SELECT pg_reload_conf()'
+	steward_set database.conninfo "\"host=$CLUSTER dbname=steward user=steward password=wrong-horse\""
+	start_steward
+	wait_until 5 database_is down
+	[[ $(database_detail) == *"password authentication failed"* ]]
+	[[ $(database_detail) != *horse* ]]
+	! grep -q horse "$STEWARD_DIR/log"
+	make_matches 2
+	finalize
+	sql -c "ALTER ROLE steward PASSWORD 'wrong-horse'"
+	wait_until 5 nothing_waits
+	[ "$(count "workspace_provisioning_queue WHERE attempt_count > 0")" = 0 ]
+	[ "$(field provisioning 0 restarts)" = 0 ]
+}
+
+@test "the disk of the database full: nothing is counted, it says so, it goes on when there is room" {
+	[ "$(id -u)" = 0 ] || skip "needs root to mount a small disk"
+	small=$STEWARD_DIR/small
+	mkdir "$small"
+	mount -t tmpfs -o size=24m,mode=777 tmpfs "$small" || skip "cannot mount a tmpfs here"
+	cluster_setup
+	cluster_as_owner mkdir "$small/space"
+	start_steward
+	make_matches 200
+	sql -c "CREATE TABLESPACE small LOCATION '$small/space'"
+	sql -c 'ALTER TABLE steward.event SET TABLESPACE small' -c 'ALTER TABLE project_chat_log_minimal SET TABLESPACE small'
+	# What is left of the disk goes to a file; the next page does not fit.
+	dd if=/dev/zero of="$small/filler" bs=1k 2>/dev/null || true
+	finalize_together
+	wait_until 10 database_is down
+	[[ $(database_detail) == *"No space left on device"* ]]
+	[ "$(count "workspace_provisioning_queue WHERE attempt_count > 0 OR status = 'failed'")" = 0 ]
+	rm "$small/filler"
+	wait_until 10 nothing_waits
+	wait_until 5 database_is up
+	[ "$(field provisioning 0 restarts)" = 0 ]
+	books_are_right
+}
+
+@test "a silent partition is noticed within ten seconds, and healed by itself" {
+	[ "$(id -u)" = 0 ] || skip "needs root for a network namespace"
+	space=steward$$
+	ip netns add "$space" 2>/dev/null || { space= && skip "cannot make a network namespace here"; }
+	ip link add "v$space" type veth peer name inner netns "$space"
+	ip addr add 10.213.7.1/30 dev "v$space"
+	ip link set "v$space" up
+	ip -n "$space" addr add 10.213.7.2/30 dev inner
+	ip -n "$space" link set inner up
+	ip -n "$space" neigh replace 10.213.7.1 dev inner nud permanent lladdr "$(cat "/sys/class/net/v$space/address")"
+	cluster_setup -c listen_addresses=10.213.7.1
+	echo 'host all all 10.213.7.0/30 trust' >>"$CLUSTER/data/pg_hba.conf"
+	sql -c 'SELECT pg_reload_conf()' >/dev/null
+	steward_set database.conninfo "\"host=10.213.7.1 dbname=steward user=steward\""
+	ip netns exec "$space" "$STEWARD_DIR/bin/steward" -c "$STEWARD_DIR/steward.conf" >>"$STEWARD_DIR/log" 2>&1 3>&- &
+	STEWARD_PID=$!
+	wait_until 10 database_is up
+	# Without its address the other end takes the packets and says nothing, no reset and no ARP failure.
+	ip addr del 10.213.7.1/30 dev "v$space"
+	wait_until 10 database_is down
+	ip addr add 10.213.7.1/30 dev "v$space"
+	make_matches 3
+	finalize
+	wait_until 10 nothing_waits
+	wait_until 5 database_is up
+	books_are_right
+}

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+# The main job with real processes: approved matches become workspaces, whatever is killed meanwhile.
+
+bats_require_minimum_version 1.5.0
+load steward
+load matches
+
+setup() {
+	main_job_setup
+	sql -c 'TRUNCATE auth.users, public.projects, steward.event, steward.job_run CASCADE'
+}
+
+teardown() {
+	steward_teardown
+}
+
+all_done() {
+	nothing_waits && [ "$(count "advisor_match_requests WHERE status = 'client_approved'")" = 0 ]
+}
+
+@test "a finalized match has its workspace, welcome and event before anybody polls" {
+	steward_set provisioning.tick 30000
+	start_steward
+	make_matches 20
+	finalize
+	wait_until 5 nothing_waits
+	[ "$(count "workspace_provisioning_queue WHERE status = 'completed'")" = 20 ]
+	books_are_right
+}
+
+@test "a backlog that was there before steward is worked off in batches" {
+	make_matches 500
+	finalize_together
+	start_steward
+	wait_until 10 nothing_waits
+	[ "$(count "workspace_provisioning_queue WHERE status = 'completed'")" = 500 ]
+	books_are_right
+}
+
+@test "without a single notification the safety poll finds the job" {
+	start_steward
+	make_matches 1
+	sql -c 'ALTER TABLE workspace_provisioning_queue DISABLE TRIGGER USER'
+	finalize
+	wait_until 5 nothing_waits
+	sql -c 'ALTER TABLE workspace_provisioning_queue ENABLE TRIGGER USER'
+	books_are_right
+}
+
+@test "kill -9 of a worker in the middle of a batch loses nothing and repeats nothing" {
+	steward_set workers.provisioning.processes 1
+	make_matches 50
+	finalize_together
+	hold_lock "SELECT FROM auth.users WHERE id = (SELECT advisor_id FROM workspace_provisioning_queue LIMIT 1) FOR UPDATE"
+	start_steward
+	wait_until 5 is_stuck_on_a_lock
+	victim=$(pid_of provisioning 0)
+	kill -KILL "$victim"
+	release_lock
+	wait_until 5 is_replaced provisioning 0 "$victim"
+	wait_until 15 nothing_waits
+	[ "$(count "workspace_provisioning_queue WHERE status = 'completed'")" = 50 ]
+	books_are_right
+}
+
+@test "kill -9 again and again while matches are finalized leaves the books right" {
+	steward_set supervisor.restart_delay_min 1
+	steward_set supervisor.restart_delay_max 5
+	steward_set supervisor.restart_limit 1000
+	start_steward
+	make_matches 200
+	finalize &
+	for _ in $(seq 10); do
+		wait_until 5 has_state provisioning 0 ready
+		kill -KILL "$(pid_of provisioning 0)" || true
+		wait_until 5 has_state provisioning 1 ready
+		kill -KILL "$(pid_of provisioning 1)" || true
+	done
+	wait $!
+	wait_until 15 all_done
+	books_are_right
+}
+
+@test "kill -9 of the supervisor: workers leave within a second, the next one goes on" {
+	start_steward
+	make_matches 100
+	finalize &
+	kill -KILL "$STEWARD_PID"
+	wait_until 1 has_no_processes
+	wait $!
+	start_steward
+	wait_until 10 all_done
+	books_are_right
+}
+
+@test "a worker that is stopped longer than any timeout is replaced; woken, it changes nothing" {
+	steward_set supervisor.hang_timeout 500
+	steward_set supervisor.abort_grace 200
+	steward_set workers.provisioning.processes 1
+	start_steward
+	victim=$(pid_of provisioning 0)
+	kill -STOP "$victim"
+	make_matches 20
+	finalize
+	wait_until 10 is_replaced provisioning 0 "$victim"
+	kill -CONT "$victim" 2>/dev/null || true
+	wait_until 10 nothing_waits
+	books_are_right
+}
+
+@test "backends that are terminated come back; nothing is lost" {
+	start_steward
+	make_matches 200
+	finalize &
+	for _ in $(seq 10); do
+		sql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'steward/%' AND datname = current_database()" >/dev/null
+		wait_until 5 database_is up
+	done
+	wait $!
+	wait_until 15 all_done
+	wait_until 5 database_is up
+	books_are_right
+}
+
+@test "a listener that was terminated listens again, and the poll carries on meanwhile" {
+	steward_set provisioning.tick 30000
+	steward_set workers.provisioning.processes 1
+	start_steward
+	sql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'steward/%/listen' AND datname = current_database()" >/dev/null
+	make_matches 5
+	finalize
+	wait_until 5 nothing_waits
+	books_are_right
+}
+
+@test "two nodes on one database share the work, nothing twice" {
+	start_steward
+	local first=$STEWARD_PID
+	sed "s#$STEWARD_RUN#$STEWARD_DIR/run2#" "$STEWARD_DIR/steward.conf" >"$STEWARD_DIR/second.conf"
+	"$STEWARD_DIR/bin/steward" -c "$STEWARD_DIR/second.conf" >>"$STEWARD_DIR/log" 2>&1 3>&- &
+	local second=$!
+	wait_until 10 is_ready_after 1
+	make_matches 300
+	finalize
+	wait_until 15 all_done
+	books_are_right
+	[ "$(count "workspace_provisioning_queue WHERE status = 'completed'")" = 300 ]
+	kill -TERM "$second" "$first"
+	wait "$second" "$first"
+}
+
+@test "a second approval of the project replaces the advisor, in one workspace" {
+	start_steward
+	make_matches 1
+	finalize
+	wait_until 5 nothing_waits
+	sql <<-'SQL'
+		WITH person AS (INSERT INTO auth.users (email) VALUES ('second@example.org') RETURNING id)
+		INSERT INTO advisor_match_requests (project_id, requested_by, match_criteria, matched_advisor_id, expires_at)
+		SELECT m.project_id, m.requested_by, '{}', person.id, steward.now() + interval '1 hour' FROM advisor_match_requests m, person;
+		UPDATE advisor_match_requests SET status = 'matched' WHERE status = 'pending';
+		UPDATE advisor_match_requests SET status = 'advisor_accepted' WHERE status = 'matched';
+		UPDATE advisor_match_requests SET status = 'finalized' WHERE status = 'advisor_accepted';
+	SQL
+	wait_until 5 nothing_waits
+	[ "$(count "project_advisors WHERE status = 'active'")" = 1 ]
+	books_are_right
+}
+
+@test "advisors, clients and projects deleted under load leave no half promise" {
+	start_steward
+	make_matches 200
+	finalize &
+	for _ in $(seq 15); do
+		sql -c "DELETE FROM auth.users WHERE id = (SELECT matched_advisor_id FROM advisor_match_requests WHERE matched_advisor_id IS NOT NULL ORDER BY random() LIMIT 1)" || true
+		sql -c "DELETE FROM projects WHERE id = (SELECT id FROM projects ORDER BY random() LIMIT 1)" || true
+	done
+	wait $! || true
+	finalize
+	wait_until 15 all_done
+	books_are_right
+	[ "$(count "advisor_match_requests WHERE status = 'finalized' AND matched_advisor_id IS NULL")" = 0 ]
+}
+
+@test "the flag switched off rests a backlog, switched on continues it" {
+	steward_set provisioning.tick 30000
+	start_steward
+	make_matches 30
+	sql -c "SELECT steward.flag_set('advisor_auto_provision', true, 0, 'test')" >/dev/null
+	finalize 10
+	[ "$(count workspace_provisioning_queue)" = 0 ]
+	sql -c "SELECT steward.flag_set('advisor_auto_provision', true, 100, 'test')" >/dev/null
+	ask ask_pause kind=provisioning paused=true
+	wait_until 5 has_state provisioning 0 paused
+	wait_until 5 has_state provisioning 1 paused
+	finalize 10
+	[ "$(count "workspace_provisioning_queue WHERE status = 'pending'")" = 10 ]
+	sql -c "SELECT steward.flag_set('advisor_auto_provision', false, 100, 'test')" >/dev/null
+	ask ask_pause kind=provisioning paused=false
+	wait_until 5 has_state provisioning 0 ready
+	wait_until 5 has_state provisioning 1 ready
+	[ "$(count "workspace_provisioning_queue WHERE status = 'pending' AND attempt_count = 0")" = 10 ]
+	sql -c "SELECT steward.flag_set('advisor_auto_provision', true, 100, 'test')" >/dev/null
+	wait_until 5 nothing_waits
+	[ "$(count "workspace_provisioning_queue WHERE status = 'completed'")" = 10 ]
+}
+
+@test "a row that another client left in processing is reaped, one attempt counted" {
+	steward_set provisioning.upkeep 200
+	make_matches 1
+	finalize
+	sql -c "UPDATE workspace_provisioning_queue SET status = 'processing', locked_by = 'somebody', locked_at = steward.now() - interval '3 minutes'"
+	start_steward
+	wait_until 10 nothing_waits
+	[ "$(count "workspace_provisioning_queue WHERE status = 'completed' AND attempt_count = 1")" = 1 ]
+	books_are_right
+}
+
+# ------------------------------------------------- the database is not as it should be
+@test "a revoked grant: status says so, nothing is counted, it goes on by itself" {
+	start_steward
+	sql -c 'REVOKE EXECUTE ON FUNCTION steward.provision_batch(text, int) FROM steward_worker'
+	make_matches 3
+	finalize
+	wait_until 5 database_is down
+	[[ $(database_detail) == *"permission denied"*provision_batch*"stewardctl db setup"* ]]
+	[ "$(count "workspace_provisioning_queue WHERE status = 'pending' AND attempt_count = 0")" = 3 ]
+	sql -c 'GRANT EXECUTE ON FUNCTION steward.provision_batch(text, int) TO steward_worker'
+	wait_until 5 nothing_waits
+	wait_until 5 database_is up
+	[ "$(field provisioning 0 restarts)" = 0 ]
+	books_are_right
+}
+
+@test "a dropped function: status names the command, nothing is counted, it goes on by itself" {
+	start_steward
+	sql -c 'ALTER FUNCTION steward.provision_batch(text, int) RENAME TO gone'
+	make_matches 3
+	finalize
+	wait_until 5 database_is schema_old
+	[[ $(database_detail) == *provision_batch*"stewardctl db migrate"* ]]
+	[ "$(count "workspace_provisioning_queue WHERE status = 'pending' AND attempt_count = 0")" = 3 ]
+	sql -c 'ALTER FUNCTION steward.gone(text, int) RENAME TO provision_batch'
+	wait_until 5 nothing_waits
+	wait_until 5 database_is up
+	[ "$(field provisioning 0 restarts)" = 0 ]
+}
+
+@test "a schema that is newer, then older, than the program: it waits and says what to do" {
+	start_steward
+	sql -c "INSERT INTO steward.migration (version, name, sha256) VALUES (9999, 'from the future', '')"
+	sql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'steward/%' AND datname = current_database()" >/dev/null
+	wait_until 5 database_is schema_new
+	[[ $(database_detail) == *"schema 9999"*"upgrade steward"* ]]
+	sql -c "DELETE FROM steward.migration WHERE version = 9999"
+	wait_until 5 database_is up
+	sql -c "CREATE TABLE newest AS SELECT * FROM steward.migration ORDER BY version DESC LIMIT 1"
+	sql -c "DELETE FROM steward.migration WHERE version = (SELECT version FROM newest)"
+	sql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'steward/%' AND datname = current_database()" >/dev/null
+	wait_until 5 database_is schema_old
+	[[ $(database_detail) == *"stewardctl db migrate"* ]]
+	sql -c "INSERT INTO steward.migration SELECT * FROM newest; DROP TABLE newest"
+	wait_until 5 database_is up
+	[ "$(field provisioning 0 restarts)" = 0 ]
+}
