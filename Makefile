@@ -91,7 +91,17 @@ $(B)/tests/system/%: $(B)/obj/tests/system/%.o $(B)/common.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_COMMON)
 
-tests-built: all $(UNIT_T) $(TOOLS)
+# The supervisor's own tests bring a workers.def of several kinds, each of them the same dummy.
+DUMMIES  := $(shell sed -n 's/^WORKER.\([a-z_]*\),.*/\1/p' tests/system/kinds.def)
+
+kinds:
+	$(MAKE) B=$(B)/kinds CPPFLAGS='$(CPPFLAGS) -DWORKERS_DEF=\"kinds.def\" -iquote tests/system' \
+		$(B)/kinds/steward $(B)/kinds/tests/system/dummy_worker
+	@mkdir -p $(B)/tests/kinds/workers
+	cp $(B)/kinds/steward $(B)/tests/kinds/
+	for kind in $(DUMMIES); do cp $(B)/kinds/tests/system/dummy_worker $(B)/tests/kinds/workers/$$kind; done
+
+tests-built: all kinds $(UNIT_T) $(TOOLS)
 
 test: deps
 	$(MAKE) tests-built
@@ -156,6 +166,6 @@ clean:
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-.PHONY: all tests-built test fuzzers fuzz lint deps run install clean
+.PHONY: all kinds tests-built test fuzzers fuzz lint deps run install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
