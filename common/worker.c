@@ -86,6 +86,15 @@ worker_count(struct worker *w, uint64_t done, uint64_t failed)
 	w->failed += failed;
 }
 
+void
+worker_notice(struct worker *w, const char *sentence)
+{
+	if (strcmp(w->notice, sentence) == 0)
+		return;
+	(void)snprintf(w->notice, sizeof(w->notice), "%s", sentence);
+	w->heartbeat_ms = w->now_ms;
+}
+
 const struct config *
 worker_config(const struct worker *w)
 {

@@ -54,6 +54,9 @@ void worker_wake_other(struct worker *w, enum worker_kind kind);
 /* For the heartbeat: pieces of work finished and failed. */
 void worker_count(struct worker *w, uint64_t done, uint64_t failed);
 
+/* What `status` shows until it is said anew: one thing a person should look at, with the command; "" when nothing. */
+void worker_notice(struct worker *w, const char *sentence);
+
 const struct config *worker_config(const struct worker *w);
 int64_t              worker_now_ms(const struct worker *w);
 

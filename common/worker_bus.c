@@ -51,6 +51,7 @@ beat(struct worker *w)
 	b->done        = w->done;
 	b->failed      = w->failed;
 	b->paused      = w->is_paused;
+	(void)snprintf(b->notice, sizeof(b->notice), "%s", w->notice);
 	w->told        = session_state(w->work);
 	(void)say(w, &m);
 }

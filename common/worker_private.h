@@ -43,6 +43,7 @@ struct worker {
 	int64_t           since_ms;  /* the activity began */
 	worker_result_fn *on_result;
 	uint64_t          done, failed;
+	char              notice[sizeof(((struct msg_heartbeat *)0)->notice)];
 	enum session_state told; /* the database state in the last heartbeat */
 	bool              was_ready, is_announced, is_paused, is_leaving;
 };

@@ -114,6 +114,7 @@ status_of_slot(const struct slot *slot, struct msg_worker *row, int64_t now_ms)
 		row->uptime_seconds = (uint64_t)((now_ms - slot->started_ms) / 1000);
 		row->done           = slot->report.done;
 		row->failed         = slot->report.failed;
+		(void)snprintf(row->notice, sizeof(row->notice), "%s", slot->report.notice);
 	}
 	if (alive && slot->report.activity[0] != '\0') {
 		(void)snprintf(row->activity, sizeof(row->activity), "%s", slot->report.activity);

@@ -43,7 +43,7 @@ choose_colour(const char *when, bool *colour, struct error *e)
 			return err_set(e, ERR_usage, "--color: \"%s\" is none of auto, always, never", when);
 	} else if (is_set("NO_COLOR"))
 		*colour = false;
-	else if (is_set("CLICOLOR_FORCE") && strcmp(force, "0") != 0)
+	else if (force != NULL && *force != '\0' && strcmp(force, "0") != 0)
 		*colour = true;
 	else
 		*colour = isatty(STDOUT_FILENO) && term != NULL && *term != '\0' && strcmp(term, "dumb") != 0;

@@ -109,7 +109,7 @@ output_text(struct output *o, const char *key, const char *value)
 {
 	json_t *text = value == NULL ? json_null() : json_string(value);
 
-	if (text == NULL) { /* not UTF-8: show what can be shown */
+	if (text == NULL && value != NULL) { /* not UTF-8: show what can be shown */
 		CLEANUP(free_cleanup) char *copy = strdup(value);
 
 		for (char *p = copy; p != NULL && *p != '\0'; p++)

@@ -118,6 +118,7 @@ report_put_worker(struct output *o, const struct msg_worker *w)
 	output_number(o, "activity_ms", (int64_t)w->activity_ms);
 	output_number(o, "done", (int64_t)w->done);
 	output_number(o, "failed", (int64_t)w->failed);
+	output_text(o, "notice", w->notice[0] != '\0' ? w->notice : NULL);
 	if (w->due_ms < 0)
 		output_null(o, "due_ms");
 	else

@@ -84,6 +84,20 @@ show_paused(struct output *o, const struct msg_worker *w)
 	next_step(o, "stewardctl worker resume %s", w->kind);
 }
 
+/* What the processes of a kind say themselves; the same sentence from several is one. */
+static void
+show_notices(struct output *o, const struct report *r)
+{
+	for (size_t i = 0; i < r->worker_count; i++) {
+		bool is_new = r->worker[i].notice[0] != '\0';
+
+		for (size_t j = 0; j < i && is_new; j++)
+			is_new = strcmp(r->worker[j].notice, r->worker[i].notice) != 0;
+		if (is_new)
+			problem(o, r->worker[i].notice);
+	}
+}
+
 static void
 show_worker_problems(struct output *o, const struct report *r)
 {
@@ -140,6 +154,7 @@ show_text(struct output *o, const struct report *r)
 	    clock_format_duration((int64_t)n->uptime_seconds, uptime), is_up ? ", database up" : "");
 	show_node_problems(o, n);
 	show_worker_problems(o, r);
+	show_notices(o, r);
 	if (n->bad_messages > 0)
 		output_tinted(o, TONE_warn, "! %" PRIu64 " messages could not be read and were dropped", n->bad_messages);
 }
