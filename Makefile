@@ -133,7 +133,7 @@ lint: deps $(B)/gen/schema.h
 	clang-tidy --quiet --warnings-as-errors='*' $(C_FILES) -- -std=c11 -D_GNU_SOURCE -DSTEWARD_VERSION='"$(VERSION)"' \
 		-iquote common -iquote supervisor -iquote $(B)/gen $(call pkg,cflags)
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
-		-DSTEWARD_VERSION='"$(VERSION)"' -D_GNU_SOURCE -iquote common -iquote supervisor -iquote $(B)/gen $(C_FILES)
+		-DSTEWARD_VERSION='"$(VERSION)"' -D_GNU_SOURCE -Icommon -Isupervisor -I$(B)/gen $(C_FILES)
 	$(MAKE) B=$(B)-analyzer CFLAGS='-O1 -fanalyzer' all
 	shellcheck $(SCRIPTS)
 	tests/layers.t
@@ -151,7 +151,10 @@ run: deps
 	$(MAKE) all
 	tests/demo/run.sh
 
-install: all
+$(B)/steward.conf.sample: $(B)/stewardctl
+	$< config sample >$@
+
+install: all $(B)/steward.conf.sample
 	install -d $(DESTDIR)$(prefix)/sbin $(DESTDIR)$(prefix)/bin $(DESTDIR)$(prefix)/libexec/steward \
 		$(DESTDIR)$(prefix)/share/steward/migrations $(DESTDIR)$(sysconfdir)/steward/conf.d
 	install -m 755 $(B)/steward $(DESTDIR)$(prefix)/sbin/steward
@@ -159,7 +162,7 @@ install: all
 	install -m 755 $(KINDS:%=$(B)/workers/%) $(DESTDIR)$(prefix)/libexec/steward/
 	install -m 644 $(MIGRATIONS) $(DESTDIR)$(prefix)/share/steward/migrations/
 	test -e $(DESTDIR)$(sysconfdir)/steward/steward.conf || \
-		install -m 644 conf/steward.conf.sample $(DESTDIR)$(sysconfdir)/steward/steward.conf
+		install -m 644 $(B)/steward.conf.sample $(DESTDIR)$(sysconfdir)/steward/steward.conf
 
 clean:
 	rm -rf build build-san build-fuzz build-analyzer

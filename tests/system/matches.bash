@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Matches to work on, and the question whether the books are right.  Needs PGHOST and PGDATABASE.
 
-sql() { psql -XqAt -v ON_ERROR_STOP=1 "$@"; }
+sql() { PGOPTIONS='-c client_min_messages=warning' psql -XqAt -v ON_ERROR_STOP=1 "$@"; }
 
 # make_matches N - N projects, each with a client and an advisor of its own and one approval still missing
 make_matches() {

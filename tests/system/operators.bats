@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+# What an operator asks about the main job, and does about it, with stewardctl and a real worker.
+
+bats_require_minimum_version 1.5.0
+load steward
+load matches
+
+setup() {
+	main_job_setup
+	sql -c 'TRUNCATE auth.users, public.projects, steward.event, steward.job_run, admin_matching_interventions CASCADE'
+	sql -c "SELECT steward.flag_set('advisor_auto_provision', true, 100, 'test')" >/dev/null
+	start_steward
+}
+
+teardown() {
+	sql -c 'DROP FUNCTION IF EXISTS public.poison() CASCADE' || true
+	steward_teardown
+}
+
+ctl() { "$STEWARD_DIR/bin/stewardctl" -c "$STEWARD_DIR/steward.conf" "$@"; }
+
+# poison - the next welcome message raises a check violation, so its job rolls back at once
+poison() {
+	sql <<-'SQL'
+		CREATE FUNCTION public.poison() RETURNS trigger LANGUAGE plpgsql AS
+		    $$ BEGIN RAISE EXCEPTION 'poisoned' USING ERRCODE = 'check_violation'; END $$;
+		CREATE TRIGGER poison BEFORE INSERT ON project_chat_log_minimal FOR EACH ROW EXECUTE FUNCTION public.poison();
+	SQL
+}
+
+cure() {
+	sql -c 'DROP TRIGGER poison ON project_chat_log_minimal' -c 'DROP FUNCTION public.poison()'
+}
+
+one_failed() {
+	[ "$(count "workspace_provisioning_queue WHERE status = 'failed'")" = 1 ]
+}
+
+fail_one() {
+	poison
+	make_matches 1
+	finalize
+	wait_until 5 one_failed
+	cure
+	failed_job=$(sql -c "SELECT id FROM workspace_provisioning_queue WHERE status = 'failed'")
+	failed_match=$(sql -c "SELECT match_id FROM workspace_provisioning_queue WHERE status = 'failed'")
+}
+
+@test "health counts jobs by status and tells the success rate" {
+	make_matches 3
+	finalize
+	wait_until 5 nothing_waits
+	fail_one
+	run -0 ctl provisioning health --json
+	[ "$(jq -r '.items[] | select(.status == "completed") | .count // .jobs' <<<"$output")" = 3 ]
+	[ "$(jq -r '.items[] | select(.status == "failed") | .count // .jobs' <<<"$output")" = 1 ]
+	jq -e '.performance' <<<"$output"
+	run -0 ctl provisioning health
+	[[ $output == *completed* && $output == *failed* ]]
+}
+
+@test "errors groups failures with cause and remedy; the match is back, administrators are told, status says it" {
+	sql -c "INSERT INTO auth.users (email, raw_app_meta_data) VALUES ('admin@example.org', '{\"role\": \"admin\"}')"
+	steward_set provisioning.upkeep 200
+	ctl reload
+	fail_one
+	run -0 ctl provisioning errors --json
+	[[ $output == *poisoned* ]]
+	jq -e '.groups | length == 1' <<<"$output"
+	jq -e '.groups[0].remedy | length > 0' <<<"$output"
+	[ "$(count "advisor_match_requests WHERE status = 'client_approved'")" = 1 ]
+	[ "$(count notification_outbox "WHERE notification_type = 'workspace_provisioning_failure'")" = 1 ]
+	status_tells_of_the_alert() { ctl status | grep -q "! 1 alerts about failed workspaces are undelivered"; }
+	wait_until 5 status_tells_of_the_alert
+}
+
+@test "show and retry of a failed job: the match is finalized again and its workspace appears" {
+	fail_one
+	run -0 ctl provisioning show "$failed_job"
+	[[ $output == *failed* && $output == *poisoned* ]]
+	run -0 ctl provisioning retry "$failed_job"
+	wait_until 5 nothing_waits
+	[ "$(count "workspace_provisioning_queue WHERE status = 'completed' AND match_id = '$failed_match'")" = 1 ]
+	books_are_right
+	run ctl provisioning retry "$failed_job"
+	[ "$status" -eq 1 ]
+	run ctl provisioning show 00000000-0000-4000-8000-000000000000
+	[ "$status" -eq 4 ]
+	run ctl provisioning show nonsense
+	[ "$status" -eq 65 ] || [ "$status" -eq 64 ]
+}
+
+@test "verify prints five ticks, and names what is missing" {
+	make_matches 1
+	finalize
+	wait_until 5 nothing_waits
+	match=$(sql -c 'SELECT id FROM advisor_match_requests')
+	run -0 ctl provisioning verify "$match" --json
+	[ "$(jq '.items | length' <<<"$output")" = 5 ]
+	jq -e 'all(.items[]; .ok)' <<<"$output"
+	sql -c 'DELETE FROM unified_chat_sessions'
+	run ctl provisioning verify "$match" --json
+	[ "$status" -eq 1 ]
+	[ "$(jq '[.items[] | select(.ok | not)] | length' <<<"$output")" = 1 ]
+	run ctl provisioning verify 00000000-0000-4000-8000-000000000000
+	[ "$status" -eq 4 ]
+}
+
+@test "unstick frees what another client locked, and only what is old enough" {
+	steward_set provisioning.upkeep 3600000
+	make_matches 2
+	ask ask_pause kind=provisioning paused=true
+	wait_until 5 has_state provisioning 0 paused
+	wait_until 5 has_state provisioning 1 paused
+	finalize
+	sql -c "UPDATE workspace_provisioning_queue SET status = 'processing', locked_by = 'somebody', locked_at = steward.now() - interval '10 minutes'"
+	sql -c "UPDATE workspace_provisioning_queue SET locked_at = steward.now() - interval '3 minutes' WHERE id = (SELECT id FROM workspace_provisioning_queue LIMIT 1)"
+	run -0 ctl provisioning stuck --json
+	[ "$(jq '.items | length' <<<"$output")" = 2 ]
+	run -0 ctl provisioning unstick --older 5m
+	[ "$(count "workspace_provisioning_queue WHERE status = 'pending' AND locked_by IS NULL")" = 1 ]
+	[ "$(count "workspace_provisioning_queue WHERE status = 'processing'")" = 1 ]
+	run ctl provisioning unstick --older soon
+	[ "$status" -eq 64 ]
+}
+
+@test "backfill obeys flag and percentage" {
+	sql -c "SELECT steward.flag_set('advisor_auto_provision', false, 100, 'test')" >/dev/null
+	make_matches 40
+	finalize
+	[ "$(count workspace_provisioning_queue)" = 0 ]
+	run ctl provisioning backfill
+	[ "$(count workspace_provisioning_queue)" = 0 ]
+	ctl flag set advisor_auto_provision on --percent 50
+	share=$(count "advisor_match_requests WHERE steward.flag_is_on('advisor_auto_provision', project_id)")
+	run -0 ctl provisioning backfill
+	wait_until 5 nothing_waits
+	[ "$(count "workspace_provisioning_queue WHERE status = 'completed'")" = "$share" ]
+	ctl flag set advisor_auto_provision on --percent 100
+	run -0 ctl provisioning backfill
+	wait_until 5 nothing_waits
+	books_are_right
+}
+
+@test "accept judges the criteria one by one" {
+	make_matches 5
+	finalize
+	wait_until 5 nothing_waits
+	run -0 ctl provisioning accept --window 24h --json
+	jq -e '.accepted == true' <<<"$output"
+	jq -e '.items | length >= 4' <<<"$output"
+	fail_one
+	run ctl provisioning accept --window 24h
+	[ "$status" -eq 1 ]
+}
+
+@test "flag set and list: on, off, percent, actor; a wrong percentage is refused" {
+	ctl flag set advisor_auto_provision off
+	run -0 ctl flag list --json
+	[ "$(jq -r '.items[] | select(.name == "advisor_auto_provision") | .enabled' <<<"$output")" = false ]
+	ctl flag set advisor_auto_provision on --percent 12.5
+	run -0 ctl flag list --json
+	[ "$(jq -r '.items[] | select(.name == "advisor_auto_provision") | .percent' <<<"$output")" = 12.50 ] ||
+		[ "$(jq -r '.items[] | select(.name == "advisor_auto_provision") | .percent' <<<"$output")" = 12.5 ]
+	run ctl flag set advisor_auto_provision on --percent 101
+	[ "$status" -eq 64 ] || [ "$status" -eq 65 ]
+	run ctl flag set advisor_auto_provision maybe
+	[ "$status" -eq 64 ]
+}
+
+@test "a job put on retry waits its pause and then succeeds, its first error kept" {
+	sql <<-'SQL'
+		CREATE FUNCTION public.poison() RETURNS trigger LANGUAGE plpgsql AS
+		    $$ BEGIN RAISE EXCEPTION 'come again' USING ERRCODE = 'serialization_failure'; END $$;
+		CREATE TRIGGER poison BEFORE INSERT ON project_chat_log_minimal FOR EACH ROW EXECUTE FUNCTION public.poison();
+	SQL
+	make_matches 1
+	finalize
+	waits_for_its_retry() { [ "$(count "workspace_provisioning_queue WHERE status = 'pending' AND attempt_count = 1 AND next_retry_at > steward.now()")" = 1 ]; }
+	wait_until 5 waits_for_its_retry
+	cure
+	wait_until 8 nothing_waits
+	[ "$(count "workspace_provisioning_queue WHERE status = 'completed' AND attempt_count = 1 AND error_history::text LIKE '%come again%'")" = 1 ]
+	books_are_right
+}
