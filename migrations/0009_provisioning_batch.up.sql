@@ -492,7 +492,12 @@ $$;
 COMMENT ON FUNCTION steward.match_unserved(public.advisor_match_requests) IS
     'whether a finalized match waits for a workspace that nobody queued, and the flag is on for it';
 
-CREATE FUNCTION steward.provision_upkeep(worker text) RETURNS TABLE (reaped int, swept int, pruned int)
+CREATE INDEX idx_outbox_failure_alerts ON public.notification_outbox (created_at)
+    WHERE notification_type = 'workspace_provisioning_failure' AND status IN ('pending', 'queued');
+COMMENT ON INDEX public.idx_outbox_failure_alerts IS 'alerts that no administrator has got yet; status counts them';
+
+CREATE FUNCTION steward.provision_upkeep(worker text)
+    RETURNS TABLE (reaped int, swept int, pruned int, alerts_waiting int)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
@@ -506,6 +511,9 @@ DECLARE
     removed int;
 BEGIN
     reaped := 0; swept := 0; pruned := 0;
+    SELECT count(*) INTO alerts_waiting FROM (
+        SELECT FROM public.notification_outbox o
+         WHERE o.notification_type = 'workspace_provisioning_failure' AND o.status IN ('pending', 'queued') LIMIT 1000) o;
     -- One node at a time is enough, and the others need not wait for it.
     IF NOT pg_try_advisory_xact_lock(hashtextextended('steward.provision_upkeep', 0)) THEN
         RETURN NEXT;

@@ -70,7 +70,7 @@ fail_one() {
 	jq -e '.groups[0].remedy | length > 0' <<<"$output"
 	[ "$(count "advisor_match_requests WHERE status = 'client_approved'")" = 1 ]
 	[ "$(count notification_outbox "WHERE notification_type = 'workspace_provisioning_failure'")" = 1 ]
-	status_tells_of_the_alert() { ctl status | grep -q "! 1 alerts about failed workspaces are undelivered"; }
+	status_tells_of_the_alert() { ctl status | grep -q "! undelivered alerts about failed workspaces: 1"; }
 	wait_until 5 status_tells_of_the_alert
 }
 

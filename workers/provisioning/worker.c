@@ -12,7 +12,8 @@
 #include "worker.h"
 
 struct provisioning {
-	int64_t upkeep_due_ms;
+	bool    has_kept_up;
+	int64_t upkeep_ms; /* when the last upkeep began */
 };
 
 static void
@@ -48,8 +49,8 @@ on_upkeep(struct worker *w, const struct db_result *r)
 	if (pruned > 0)
 		log_event(LOG_info, "rows_pruned", "rows=%" PRId64, pruned);
 	if (alerts > 0)
-		(void)snprintf(notice, sizeof(notice), "%" PRId64 " alerts about failed workspaces are undelivered; see: %s",
-		    alerts, "stewardctl provisioning errors");
+		(void)snprintf(notice, sizeof(notice), "undelivered alerts about failed workspaces: %" PRId64 "; see: %s", alerts,
+		    "stewardctl provisioning errors");
 	worker_notice(w, notice);
 	worker_wake_in(w, 0);
 }
@@ -61,8 +62,9 @@ work(struct worker *w, struct error *e)
 	char                 batch[24];
 	const char *const    parameters[] = { worker_id(w), batch };
 
-	if (worker_now_ms(w) >= p->upkeep_due_ms) {
-		p->upkeep_due_ms = worker_now_ms(w) + worker_config(w)->provisioning_upkeep;
+	if (!p->has_kept_up || worker_now_ms(w) - p->upkeep_ms >= worker_config(w)->provisioning_upkeep) {
+		p->has_kept_up = true;
+		p->upkeep_ms   = worker_now_ms(w);
 		return worker_call(w, STMT_provision_upkeep, parameters, on_upkeep, e);
 	}
 	(void)snprintf(batch, sizeof(batch), "%" PRId64, worker_config(w)->provisioning_batch);
