@@ -16,9 +16,10 @@ endif
 CC       := gcc
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
             -Wswitch-enum -Wpointer-arith -Wwrite-strings -Wformat=2 -Wundef -Werror
-CFLAGS   := -O2 -g -fstack-protector-strong
-CPPFLAGS := -D_FORTIFY_SOURCE=2
-LDFLAGS  := -Wl,-z,relro,-z,now -Wl,--as-needed
+# Those of the environment, dpkg-buildflags' for a package, stand in their place.
+CFLAGS   ?= -O2 -g -fstack-protector-strong
+CPPFLAGS ?= -D_FORTIFY_SOURCE=2
+LDFLAGS  ?= -Wl,-z,relro,-z,now
 ifdef SAN
 B        := build-san
 CFLAGS   := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -31,7 +32,7 @@ COMPILE   = $(CC) -std=c11 -D_GNU_SOURCE -DSTEWARD_VERSION='"$(VERSION)"' $(CPPF
             -iquote common -iquote $(B)/gen $(shell pkg-config --cflags msgpack libconfig libpq jansson libsystemd 2>/dev/null) \
             $(WARNINGS) $(CFLAGS) -MMD -MP
 
-LIBS_COMMON := -lmsgpackc -lconfig -lpq -lnng -lpthread
+LIBS_COMMON := -Wl,--as-needed -lmsgpackc -lconfig -lpq -lnng -lpthread
 
 # ------------------------------------------------------------------ what is built
 KINDS      := $(notdir $(patsubst %/,%,$(wildcard workers/*/)))
@@ -103,11 +104,20 @@ kinds:
 
 tests-built: all kinds $(UNIT_T) $(TOOLS)
 
+# The unit tests alone: no database, no processes, nothing to install.
+check: $(UNIT_T)
+	CMOCKA_MESSAGE_OUTPUT=TAP prove $(UNIT_T)
+
 test: deps
 	$(MAKE) tests-built
 	$(MAKE) SAN=1 tests-built
 	$(MAKE) fuzzers
 	tests/run
+
+# Everything that can happen, at random.  CHAOS_SEED=N repeats a run; `make test` does a short one.
+chaos: deps
+	$(MAKE) all $(B)/tests/system/ask
+	STEWARD_BUILD=$(CURDIR)/$(B) tests/system/chaos $${CHAOS_SECONDS:-600} $$CHAOS_SEED
 
 # ------------------------------------------------------------------ fuzz
 FUZZERS := $(patsubst tests/fuzz/%.c,build-fuzz/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
@@ -127,7 +137,7 @@ fuzz: deps fuzzers
 
 # ------------------------------------------------------------------ lint
 C_FILES := $(wildcard common/*.c supervisor/*.c supervisor/ctl/*.c workers/*/*.c)
-SCRIPTS := packaging/deps.sh tests/run tests/layers.t tests/fuzz/fuzz.t .ci/run migrations/embed.sh $(wildcard tests/demo/*.sh)
+SCRIPTS := packaging/deps.sh packaging/deb.sh tests/run tests/layers.t tests/fuzz/fuzz.t .ci/run migrations/embed.sh $(wildcard tests/demo/*.sh)
 
 lint: deps $(B)/gen/schema.h
 	clang-tidy --quiet --warnings-as-errors='*' $(C_FILES) -- -std=c11 -D_GNU_SOURCE -DSTEWARD_VERSION='"$(VERSION)"' \
@@ -136,13 +146,15 @@ lint: deps $(B)/gen/schema.h
 		-DSTEWARD_VERSION='"$(VERSION)"' -D_GNU_SOURCE -Icommon -Isupervisor -I$(B)/gen $(C_FILES)
 	$(MAKE) B=$(B)-analyzer CFLAGS='-O1 -fanalyzer' all
 	shellcheck $(SCRIPTS)
+	shellcheck -x tests/system/chaos
 	tests/layers.t
 
 # ------------------------------------------------------------------ the machine
 # What a fresh Debian needs to build, run, test and lint.  Nothing is done when all are there.
 PACKAGES := gcc make pkg-config libc6-dev libnng-dev libmsgpack-dev libconfig-dev libpq-dev libjansson-dev \
             libsystemd-dev postgresql postgresql-client postgresql-common \
-            libcmocka-dev postgresql-15-pgtap bats perl jq clang clang-tidy libclang-rt-14-dev cppcheck shellcheck iproute2 util-linux
+            libcmocka-dev postgresql-15-pgtap bats perl jq clang clang-tidy libclang-rt-14-dev cppcheck shellcheck iproute2 util-linux \
+            debhelper dpkg-dev fakeroot lintian scdoc mmdebstrap systemd-container
 
 deps:
 	@sh packaging/deps.sh $(PACKAGES)
@@ -154,21 +166,47 @@ run: deps
 $(B)/steward.conf.sample: $(B)/stewardctl
 	$< config sample >$@
 
-install: all $(B)/steward.conf.sample
+# Manual pages, with the tables' parts filled in; and what the shells complete.
+PAGES       := $(patsubst packaging/man/%.scd,$(B)/man/%,$(sort $(wildcard packaging/man/*.scd)))
+COMPLETIONS := $(addprefix $(B)/completion/,bash zsh fish)
+
+man: $(PAGES)
+
+$(B)/man/%: packaging/man/%.scd packaging/man/fill $(MIGRATIONS) $(B)/stewardctl
+	@mkdir -p $(@D)
+	packaging/man/fill $(B)/stewardctl $(VERSION) $< >$@.scd
+	scdoc <$@.scd >$@
+
+$(B)/completion/%: $(B)/stewardctl
+	@mkdir -p $(@D)
+	$< completion $* >$@
+
+# Pages are installed where scdoc is there to make them.
+install: all $(B)/steward.conf.sample $(COMPLETIONS) $(if $(shell command -v scdoc),man)
 	install -d $(DESTDIR)$(prefix)/sbin $(DESTDIR)$(prefix)/bin $(DESTDIR)$(prefix)/libexec/steward \
 		$(DESTDIR)$(prefix)/share/steward/migrations $(DESTDIR)$(sysconfdir)/steward/conf.d
 	install -m 755 $(B)/steward $(DESTDIR)$(prefix)/sbin/steward
 	install -m 755 $(B)/stewardctl $(DESTDIR)$(prefix)/bin/stewardctl
 	install -m 755 $(KINDS:%=$(B)/workers/%) $(DESTDIR)$(prefix)/libexec/steward/
 	install -m 644 $(MIGRATIONS) $(DESTDIR)$(prefix)/share/steward/migrations/
+	for page in $(if $(shell command -v scdoc),$(PAGES)); do \
+		install -D -m 644 -t $(DESTDIR)$(prefix)/share/man/man$${page##*.} $$page; done
+	install -D -m 644 $(B)/completion/bash $(DESTDIR)$(prefix)/share/bash-completion/completions/stewardctl
+	install -D -m 644 $(B)/completion/zsh $(DESTDIR)$(prefix)/share/zsh/vendor-completions/_stewardctl
+	install -D -m 644 $(B)/completion/fish $(DESTDIR)$(prefix)/share/fish/vendor_completions.d/stewardctl.fish
+	install -D -m 644 -t $(DESTDIR)$(prefix)/lib/systemd/catalog packaging/journal/steward.catalog
 	test -e $(DESTDIR)$(sysconfdir)/steward/steward.conf || \
 		install -m 644 $(B)/steward.conf.sample $(DESTDIR)$(sysconfdir)/steward/steward.conf
+
+# build/deb/steward_*.deb, from an export of this tree.
+deb: deps
+	packaging/deb.sh $(B)/deb
 
 clean:
 	rm -rf build build-san build-fuzz build-analyzer
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-.PHONY: all kinds tests-built test fuzzers fuzz lint deps run install clean
+.PHONY: all kinds chaos tests-built check man deb test fuzzers fuzz lint deps run install clean
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -7,7 +7,8 @@
  *   client     the other end of server
  *   publisher  supervisor -> watchers, PUB; subscriber its other end
  *
- * Nothing here blocks but bus_client_call and bus_subscriber_next.  Descriptors
+ * Nothing here blocks but bus_client_call, bus_subscriber_open and _next; a close
+ * waits, at most a second, until a connection that lives has ended.  Descriptors
  * are for poll only, never read.  Block the signals of the process and call
  * bus_limit_threads() before the first socket: nng's threads inherit the mask.
  */
@@ -112,6 +113,11 @@ void bus_publisher_close(struct bus_publisher *p);
 /* Never blocks; a slow watcher loses the oldest and sees a gap in the numbers. */
 NODISCARD enum err bus_publish(struct bus_publisher *p, const struct msg *m, struct error *e);
 
+/*
+ * Connect now and again after every loss.  The first events after a connection may
+ * be missed: compare their numbers with a snapshot that was asked for afterwards.
+ * Errors: ERR_not_running, ERR_denied, ERR_timeout.
+ */
 NODISCARD enum err bus_subscriber_open(const char *path, struct bus_subscriber **out, struct error *e);
 void bus_subscriber_close(struct bus_subscriber *s);
 

@@ -43,7 +43,7 @@ hang_up(struct call *c)
 
 	if (!c->waits || atomic_load(&c->gone))
 		return;
-	bus_hang_up(&(struct bus_end){ .path = c->path, .dialled = true, .pid = -1 });
+	bus_hang_up(&(struct bus_end){ .path = c->path, .dialled = true, .pid = -1, .uid = BUS_ANY_UID });
 	(void)poll(&gone, 1, BUS_HANG_UP_MS);
 }
 

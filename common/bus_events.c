@@ -100,7 +100,7 @@ on_connection(nng_pipe pipe, nng_pipe_ev event, void *arg)
 	}
 }
 
-/* Connected when it returns: what happens after that is not missed. */
+/* Connected when it returns, but the publisher may need a moment more to list us. */
 static enum err
 subscribe(struct bus_subscriber *s, struct error *e)
 {
@@ -151,7 +151,7 @@ bus_subscriber_close(struct bus_subscriber *s)
 	atomic_store(&s->closing, true);
 	bus_stay_away(s->dialer);
 	if (atomic_load(&s->connections) > 0)
-		bus_hang_up(&(struct bus_end){ .path = s->path, .dialled = true, .pid = -1 });
+		bus_hang_up(&(struct bus_end){ .path = s->path, .dialled = true, .pid = -1, .uid = BUS_ANY_UID });
 	for (int i = 0; i < BUS_HANG_UP_MS && atomic_load(&s->connections) > 0; i++)
 		nng_msleep(1);
 	(void)nng_close(s->socket);

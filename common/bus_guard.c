@@ -24,22 +24,41 @@ struct bus_guard {
 	pthread_mutex_t   lock;
 	bool              closing;
 	bool              timer_runs;
+	size_t            list_end; /* no place from here on is taken */
 	struct connection list[BUS_CONNECTIONS_MAX];
 };
 
 static struct connection *
 find(struct bus_guard *g, uint32_t pipe)
 {
-	for (size_t i = 0; i < BUS_CONNECTIONS_MAX; i++)
+	for (size_t i = 0; i < g->list_end; i++)
 		if (g->list[i].pipe == pipe)
 			return &g->list[i];
 	return NULL;
 }
 
+static struct connection *
+find_place(struct bus_guard *g)
+{
+	struct connection *c = find(g, 0);
+
+	if (c == NULL && g->list_end < BUS_CONNECTIONS_MAX)
+		c = &g->list[g->list_end++];
+	return c;
+}
+
+static void
+give_back(struct bus_guard *g, struct connection *c)
+{
+	c->pipe = 0;
+	while (g->list_end > 0 && g->list[g->list_end - 1].pipe == 0)
+		g->list_end--;
+}
+
 static void
 hang_up(const struct bus_guard *g, pid_t pid)
 {
-	bus_hang_up(&(struct bus_end){ .path = g->path, .dialled = false, .pid = pid });
+	bus_hang_up(&(struct bus_end){ .path = g->path, .dialled = false, .pid = pid, .uid = BUS_ANY_UID });
 }
 
 /* -------------------------------------------------------------- timer */
@@ -50,7 +69,7 @@ collect_idle(struct bus_guard *g, int64_t now_ms, pid_t idle[BUS_CONNECTIONS_MAX
 	size_t count = 0;
 
 	*next_ms = -1;
-	for (size_t i = 0; i < BUS_CONNECTIONS_MAX; i++) {
+	for (size_t i = 0; i < g->list_end; i++) {
 		struct connection *c    = &g->list[i];
 		int64_t            left = c->since_ms + g->options.idle_ms - now_ms;
 
@@ -101,28 +120,42 @@ read_peer(nng_pipe pipe, struct bus_peer *peer)
 	return true;
 }
 
-/* False when its user has too many already, or all together have. */
+/*
+ * Whether its user has too many with this one.  nng takes its time to say that a
+ * connection is gone, so when the list says yes, the kernel is asked.
+ */
+static bool
+is_one_too_many(struct bus_guard *g, uid_t uid)
+{
+	unsigned of_uid = 1;
+
+	(void)pthread_mutex_lock(&g->lock);
+	for (size_t i = 0; i < g->list_end; i++)
+		if (g->list[i].pipe != 0 && g->list[i].peer.uid == uid)
+			of_uid++;
+	(void)pthread_mutex_unlock(&g->lock);
+	return of_uid > g->options.per_uid &&
+	    bus_count_alive(&(struct bus_end){ .path = g->path, .pid = -1, .uid = uid }) > g->options.per_uid;
+}
+
 static bool
 remember(struct bus_guard *g, nng_pipe pipe, const struct bus_peer *peer)
 {
-	unsigned           of_uid = 0;
 	bool               start_timer;
-	struct connection *unused;
+	struct connection *c = NULL;
 
 	(void)pthread_mutex_lock(&g->lock);
-	for (size_t i = 0; i < BUS_CONNECTIONS_MAX; i++)
-		if (g->list[i].pipe != 0 && g->list[i].peer.uid == peer->uid)
-			of_uid++;
-	unused = !g->closing && of_uid < g->options.per_uid ? find(g, 0) : NULL;
-	if (unused != NULL)
-		*unused = (struct connection){ .pipe = pipe.id, .peer = *peer, .since_ms = clock_now_ms() };
-	start_timer = unused != NULL && g->options.idle_ms > 0 && !g->timer_runs;
+	if (!g->closing)
+		c = find_place(g);
+	if (c != NULL)
+		*c = (struct connection){ .pipe = pipe.id, .peer = *peer, .since_ms = clock_now_ms() };
+	start_timer = c != NULL && g->options.idle_ms > 0 && !g->timer_runs;
 	if (start_timer)
 		g->timer_runs = true;
 	(void)pthread_mutex_unlock(&g->lock);
 	if (start_timer)
 		nng_sleep_aio((nng_duration)g->options.idle_ms, g->timer);
-	return unused != NULL;
+	return c != NULL;
 }
 
 /* Before the connection is part of the socket: closed here it can say nothing. */
@@ -134,7 +167,7 @@ on_new(nng_pipe pipe, nng_pipe_ev event, void *arg)
 
 	(void)event;
 	if (!read_peer(pipe, &peer) || (g->options.admit != NULL && !g->options.admit(&peer, g->options.arg)) ||
-	    !remember(g, pipe, &peer))
+	    is_one_too_many(g, peer.uid) || !remember(g, pipe, &peer))
 		(void)nng_pipe_close(pipe);
 }
 
@@ -149,7 +182,7 @@ on_gone(nng_pipe pipe, nng_pipe_ev event, void *arg)
 	(void)pthread_mutex_lock(&g->lock);
 	c = find(g, pipe.id);
 	if (c != NULL)
-		c->pipe = 0;
+		give_back(g, c);
 	(void)pthread_mutex_unlock(&g->lock);
 }
 
@@ -209,12 +242,11 @@ bus_guard_end(struct bus_guard *g, nng_pipe pipe)
 static bool
 is_empty(struct bus_guard *g)
 {
-	bool empty = true;
+	bool empty;
 
 	(void)pthread_mutex_lock(&g->lock);
 	g->closing = true;
-	for (size_t i = 0; i < BUS_CONNECTIONS_MAX; i++)
-		empty = empty && g->list[i].pipe == 0;
+	empty      = g->list_end == 0;
 	(void)pthread_mutex_unlock(&g->lock);
 	return empty;
 }

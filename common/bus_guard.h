@@ -12,7 +12,7 @@
 
 #include "bus_nng.h"
 
-enum { BUS_CONNECTIONS_MAX = 256 };
+enum { BUS_CONNECTIONS_MAX = 1024 }; /* those count that nng has not buried yet, too */
 
 struct bus_guard;
 

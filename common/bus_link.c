@@ -139,8 +139,10 @@ create(const char *path, enum party far, struct bus_link **out, struct error *e)
 	int              rv;
 
 	*out = l;
-	if (l == NULL)
-		return err_set(e, ERR_no_memory, "no memory for a link");
+	if (l == NULL) {
+		err_set(e, ERR_no_memory, "no memory for a link");
+		return ERR_no_memory;
+	}
 	(void)snprintf(l->path, sizeof(l->path), "%s", path);
 	l->far = far;
 	(void)pthread_mutex_init(&l->lock, NULL);
@@ -210,7 +212,7 @@ hang_up(struct bus_link *l)
 		(void)unlink(l->path);
 	if (!is_connected(l))
 		return;
-	bus_hang_up(&(struct bus_end){ .path = l->path, .dialled = l->far == PARTY_supervisor, .pid = -1 });
+	bus_hang_up(&(struct bus_end){ .path = l->path, .dialled = l->far == PARTY_supervisor, .pid = -1, .uid = BUS_ANY_UID });
 	while (is_connected(l) && clock_now_ms() < until_ms) {
 		while (nng_recvmsg(l->socket, &unread, NNG_FLAG_NONBLOCK) == 0)
 			nng_msg_free(unread);

@@ -17,6 +17,8 @@ enum {
 	BUS_HANG_UP_MS = 1000
 };
 
+#define BUS_ANY_UID ((uid_t)-1)
+
 /* "<what>: <nng's words>" as the row that fits nng's number. */
 enum err bus_fail(struct error *e, int rv, const char *format, ...) PRINTF_LIKE(3, 4);
 
@@ -39,6 +41,7 @@ struct bus_end {
 	const char *path;
 	bool        dialled; /* else accepted */
 	pid_t       pid;     /* accepted from this process; -1: from any */
+	uid_t       uid;     /* accepted from this user; BUS_ANY_UID: from any */
 };
 
 /*
@@ -47,6 +50,9 @@ struct bus_end {
  * when a message comes in at that moment; a refusal in ADD_PRE cannot.
  */
 void bus_hang_up(const struct bus_end *end);
+
+/* How many of these connections have somebody at the other end; nng may need long to notice. */
+unsigned bus_count_alive(const struct bus_end *end);
 
 /* Append a row.  `seq` replaces the message's own. */
 NODISCARD enum err bus_append(nng_msg *to, const struct msg *m, uint64_t seq, struct error *e);

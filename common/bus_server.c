@@ -107,10 +107,8 @@ on_sent(struct bus_request *r, int rv)
 		nng_msg_free(nng_aio_get_msg(r->aio));
 		bus_guard_end(r->server->guard, r->pipe);
 	}
-	if (rv == NNG_ECLOSED)
-		return;
-	bus_guard_answered(r->server->guard, r->pipe);
-	receive(r);
+	if (rv != NNG_ECLOSED)
+		receive(r);
 }
 
 static void
@@ -273,10 +271,11 @@ bus_request_add(struct bus_request *r, const struct msg *m, struct error *e)
 void
 bus_request_send(struct bus_request *r)
 {
+	/* Not after the send: a quick peer has asked again by then. */
+	bus_guard_answered(r->server->guard, r->pipe);
 	if (r->reply == NULL) {
 		/* Without a word the peer would wait until its deadline. */
 		bus_guard_end(r->server->guard, r->pipe);
-		bus_guard_answered(r->server->guard, r->pipe);
 		receive(r);
 		return;
 	}

@@ -17,6 +17,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <nng/protocol/pair1/pair.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,39 +208,77 @@ bus_connect(nng_socket socket, const char *path, int timeout_ms, nng_dialer *dia
 }
 
 
-/* ------------------------------------------------------------ hanging up */
+/* ---------------------------------------- connections as the kernel has them */
+static bool
+has_peer(int fd, const struct bus_end *end)
+{
+	struct ucred peer;
+	socklen_t    size = sizeof(peer);
+
+	if (end->pid == -1 && end->uid == BUS_ANY_UID)
+		return true;
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+	    (end->pid == -1 || peer.pid == end->pid) && (end->uid == BUS_ANY_UID || peer.uid == end->uid);
+}
+
 static bool
 is_connection_of(int fd, const struct bus_end *end)
 {
 	struct sockaddr_un a      = { .sun_family = AF_UNSPEC };
-	socklen_t          length = sizeof(a), size;
-	struct ucred       peer;
+	socklen_t          length = sizeof(a), size = sizeof(int);
 	int                listens;
 	int rv = end->dialled ? getpeername(fd, (struct sockaddr *)&a, &length)
 	                      : getsockname(fd, (struct sockaddr *)&a, &length);
 
 	if (rv != 0 || a.sun_family != AF_UNIX || strncmp(a.sun_path, end->path, sizeof(a.sun_path)) != 0)
 		return false;
-	size = sizeof(listens);
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens != 0)
 		return false;
-	size = sizeof(peer);
-	return end->pid == -1 || (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid == end->pid);
+	return has_peer(fd, end);
+}
+
+/* Call what(fd) for each; the sum of its answers. */
+static unsigned
+for_each_connection(const struct bus_end *end, unsigned (*what)(int fd))
+{
+	DIR           *d   = opendir("/proc/self/fd");
+	unsigned       sum = 0;
+	struct dirent *entry;
+
+	if (d == NULL)
+		return 0;
+	while ((entry = readdir(d)) != NULL) {
+		int fd = (int)strtol(entry->d_name, NULL, 10);
+
+		if (entry->d_name[0] != '.' && is_connection_of(fd, end))
+			sum += what(fd);
+	}
+	(void)closedir(d);
+	return sum;
+}
+
+static unsigned
+end_reading(int fd)
+{
+	return shutdown(fd, SHUT_RD) == 0;
+}
+
+static unsigned
+is_alive(int fd)
+{
+	struct pollfd p = { fd, 0, 0 };
+
+	return poll(&p, 1, 0) == 0;
 }
 
 void
 bus_hang_up(const struct bus_end *end)
 {
-	DIR           *d = opendir("/proc/self/fd");
-	struct dirent *entry;
+	(void)for_each_connection(end, end_reading);
+}
 
-	if (d == NULL)
-		return;
-	while ((entry = readdir(d)) != NULL) {
-		int fd = atoi(entry->d_name);
-
-		if (entry->d_name[0] != '.' && is_connection_of(fd, end))
-			(void)shutdown(fd, SHUT_RD);
-	}
-	(void)closedir(d);
+unsigned
+bus_count_alive(const struct bus_end *end)
+{
+	return for_each_connection(end, is_alive);
 }

@@ -100,6 +100,12 @@ const char *config_value(const struct config *cfg, size_t index, char text[CONFI
 /* Whether the two configurations differ in this setting. */
 bool config_differs(const struct config *a, const struct config *b, size_t index);
 
+/*
+ * Write the values as a file that config_load reads back to the same, passwords
+ * included: keep it from others.  Returns 0, or -1 with errno.
+ */
+int config_write_values(int fd, const struct config *cfg);
+
 /* Write a sample file: every setting, commented out, with meaning, range and default.  Returns 0, or -1 with errno. */
 int config_write_sample(int fd);
 

@@ -113,6 +113,7 @@ config_check(struct config_draft *d)
 {
 	const struct config *cfg = &d->cfg;
 	enum log_level       level;
+	enum log_format      format;
 
 	check_order(d, ROW_database_retry_min, ROW_database_retry_max);
 	check_order(d, ROW_supervisor_restart_delay_min, ROW_supervisor_restart_delay_max);
@@ -124,6 +125,8 @@ config_check(struct config_draft *d)
 	if (may_judge(d, ROW_log_level, ROW_log_level) && !log_level_by_name(cfg->log_level, &level))
 		draft_refuse(d, ROW_log_level, "log.level is \"%s\"; allowed: %s", cfg->log_level,
 		    config_desc(ROW_log_level)->meaning);
+	if (may_judge(d, ROW_log_format, ROW_log_format) && !log_format_by_name(cfg->log_format, &format))
+		draft_refuse(d, ROW_log_format, "log.format is \"%s\"; allowed: auto, logfmt or json", cfg->log_format);
 	for (size_t kind = 0; kind < WORKER_COUNT; kind++) {
 		size_t index = config_kind_row((enum worker_kind)kind, KIND_ROW_cpu_affinity);
 

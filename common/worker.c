@@ -288,20 +288,18 @@ begin(struct worker *w, struct error *e)
 {
 	struct config_complaints complaints = { 0 };
 	sigset_t                 blocked;
-	enum log_level           level = LOG_info;
 	enum err                 code;
 
 	w->state = calloc(1, MAX(w->ops->state_size, 1));
 	if (w->state == NULL)
 		return err_set(e, ERR_no_memory, "worker state");
 	(void)snprintf(w->name, sizeof(w->name), "%s[%d]", worker_desc(w->ops->self)->name, w->slot);
-	log_init(w->name, level);
+	log_init(w->name, LOG_info);
 	code = config_load(w->config_path, &w->config, NULL, &complaints, e);
 	config_complaints_free(&complaints);
 	if (code != ERR_ok)
 		return code;
-	if (log_level_by_name(w->config.log_level, &level))
-		log_set_level(level);
+	log_configure(w->config.log_level, w->config.log_format, w->config.node);
 	(void)snprintf(w->id, sizeof(w->id), "worker-%d-%08" PRIx32, (int)getpid(), arc4random());
 	code = process_limits_apply(&w->config.workers[w->ops->self], e);
 	if (code != ERR_ok)
@@ -329,7 +327,7 @@ end(struct worker *w)
 	session_destroy(w->listen);
 	session_destroy(w->work);
 	bus_link_close(w->link);
-	bus_fini();
+	/* And not bus_fini(): nng gives up its locks while its reaper may still use them, and panics. */
 	free(w->state);
 	if (w->signals >= 0)
 		(void)close(w->signals);
@@ -344,6 +342,7 @@ parse(struct worker *w, int argc, char *argv[])
 		{ "config", required_argument, NULL, 'c' },
 		{ "slot",   required_argument, NULL, 's' },
 		{ "socket", required_argument, NULL, 'p' },
+		{ "log-fd", required_argument, NULL, 'l' },
 		{ NULL,     0,                 NULL, 0   },
 	};
 	int c;
@@ -355,6 +354,8 @@ parse(struct worker *w, int argc, char *argv[])
 			w->slot = atoi(optarg);
 		else if (c == 'p')
 			w->socket_path = optarg;
+		else if (c == 'l')
+			log_set_descriptor(atoi(optarg));
 		else
 			return false;
 	}
@@ -371,7 +372,7 @@ worker_main(int argc, char *argv[], const struct worker_ops *ops)
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (!parse(&w, argc, argv)) {
-		(void)fprintf(stderr, "%s: started by steward, not by hand (--config FILE --slot N --socket PATH)\n", argv[0]);
+		(void)fprintf(stderr, "%s: started by steward, not by hand (--config FILE --slot N --socket PATH [--log-fd N])\n", argv[0]);
 		return err_exit_status(ERR_usage);
 	}
 	code = begin(&w, &e);

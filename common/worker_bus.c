@@ -33,8 +33,10 @@ worker_announce(struct worker *w)
 	(void)snprintf(m.body.ready.detail, sizeof(m.body.ready.detail), "%s", session_detail(w->work));
 	w->is_announced = say(w, &m);
 	w->told         = session_state(w->work);
-	if (w->is_announced)
-		log_event(LOG_info, "worker_ready", "id=%s database=%s", w->id, m.body.ready.database);
+	if (!w->is_announced)
+		return;
+	w->heartbeat_ms = w->now_ms; /* and what it does, at once */
+	log_event(LOG_info, "worker_ready", "id=%s database=%s", w->id, m.body.ready.database);
 }
 
 static void
@@ -82,15 +84,13 @@ reload(struct worker *w)
 	struct config            fresh;
 	struct config_complaints complaints = { 0 };
 	struct error             e          = { 0 };
-	enum log_level           level;
 	char                     quoted[LOG_QUOTE_SIZE];
 
 	if (config_load(w->config_path, &fresh, NULL, &complaints, &e) != ERR_ok) {
 		log_event(LOG_error, "reload_failed", "reason=%s", log_quote(e.text, quoted));
 	} else {
 		w->config = fresh;
-		if (log_level_by_name(fresh.log_level, &level))
-			log_set_level(level);
+		log_configure(fresh.log_level, fresh.log_format, fresh.node);
 		log_event(LOG_info, "config_reloaded", " ");
 		worker_wake_in(w, 0);
 	}

@@ -222,17 +222,20 @@ burial_on_death(void *slot)
 	bool          was_open = s->kind->breaker.open;
 	enum verdict  verdict  = VERDICT_START;
 	int           pidfd    = s->death.fd;
+	int           left;
 
 	slot_listen(s);
 	if (!reap(s, now_ms, &end))
 		return;
 	loop_remove(s->kind->tree->loop, &s->death);
 	s->pid = 0;
+	left   = strays_left(&s->strays);
 	if (end.dismissed || !slot_is_wanted(s))
 		follow_dismissal(s, now_ms);
 	else
 		verdict = decide(s, &end, now_ms);
 	(void)close(pidfd);
+	strays_end(&s->strays, left, now_ms);
 	record(s, &end);
 	slot_tell_started(s);
 	if (verdict == VERDICT_GIVE_UP)

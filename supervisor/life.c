@@ -120,11 +120,10 @@ life_become(const struct supervisor *s, struct error *e)
 static void
 init_log(const struct supervisor *s)
 {
-	enum log_level       level = LOG_info;
 	const struct passwd *self;
 
-	(void)log_level_by_name(s->config.log_level, &level);
-	log_init("steward", level);
+	log_init("steward", LOG_info);
+	log_configure(s->config.log_level, s->config.log_format, s->config.node);
 	self = s->config.user[0] != '\0' ? getpwuid(geteuid()) : NULL;
 	if (self != NULL && strcmp(self->pw_name, s->config.user) != 0)
 		log_event(LOG_warning, "user_ignored", "user=%s running_as=%s reason=\"only root can become somebody\"",
@@ -174,10 +173,12 @@ life_begin(struct supervisor *s, struct error *e)
 		err = events_init(&s->events, e);
 	if (err == ERR_ok)
 		err = spawn_init(&s->tree.spawner, &s->lifeline, e);
+	if (err == ERR_ok)
+		err = handout_write(s->config.run_directory, &s->config, s->handout, e);
 	if (err != ERR_ok)
 		return err;
 	bus_limit_threads();
-	tree_init(&s->tree, &s->loop, &s->events, &s->config, s->config_path);
+	tree_init(&s->tree, &s->loop, &s->events, &s->config, s->handout);
 	return control_open(s, e);
 }
 

@@ -70,11 +70,9 @@ note(struct difference *d, const struct config_desc *setting, struct bus_request
 static void
 apply(struct supervisor *s, const struct difference *d)
 {
-	struct msg     m = { .type = MSG_reload };
-	enum log_level level;
+	struct msg m = { .type = MSG_reload };
 
-	if (log_level_by_name(s->config.log_level, &level))
-		log_set_level(level);
+	log_configure(s->config.log_level, s->config.log_format, s->config.node);
 	rights_forget(&s->rights);
 	tree_reconfigure(&s->tree);
 	if (d->live)
@@ -82,6 +80,16 @@ apply(struct supervisor *s, const struct difference *d)
 	for (unsigned i = 0; i < WORKER_COUNT; i++)
 		if (d->respawn[i])
 			tree_roll(&s->tree, (enum worker_kind)i);
+}
+
+/* Nothing is half done: the old configuration stays in force, and who asks hears why. */
+static enum err
+refuse(struct supervisor *s, const struct error *e)
+{
+	(void)snprintf(s->config_error, sizeof(s->config_error), "%s", e->text);
+	events_tell(&s->events, LOG_error, "reload_failed", "steward", "in_force=old");
+	notify_reloaded(&s->notify);
+	return e->code;
 }
 
 enum err
@@ -98,10 +106,7 @@ reload_run(struct supervisor *s, struct bus_request *answer, unsigned *changed, 
 	if (config_load(s->config_path, &fresh, NULL, &complaints, e) != ERR_ok) {
 		complain(&complaints, answer);
 		config_complaints_free(&complaints);
-		(void)snprintf(s->config_error, sizeof(s->config_error), "%s", e->text);
-		events_tell(&s->events, LOG_error, "reload_failed", "steward", "in_force=old");
-		notify_reloaded(&s->notify);
-		return e->code;
+		return refuse(s, e);
 	}
 	config_complaints_free(&complaints);
 	for (size_t i = 0; i < config_count(); i++) {
@@ -111,6 +116,8 @@ reload_run(struct supervisor *s, struct bus_request *answer, unsigned *changed, 
 		if (config_desc(i)->reload == RELOAD_boot)
 			keep(&fresh, &s->config, config_desc(i));
 	}
+	if (handout_write(s->config.run_directory, &fresh, s->handout, e) != ERR_ok)
+		return refuse(s, e);
 	s->config          = fresh;
 	s->config_error[0] = '\0';
 	apply(s, &d);

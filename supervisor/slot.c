@@ -15,7 +15,9 @@
 enum {
 	WORDS_PER_TURN = 64,
 	/* A predecessor's last words, still on their way when it died, arrive within this. */
-	STALE_WORDS_MS = 500
+	STALE_WORDS_MS = 500,
+	/* When we were away ourselves, the words of the living wait to be heard; that takes nng less than this. */
+	SECOND_LOOK_MS = 100
 };
 
 bool
@@ -45,6 +47,7 @@ on_ready(struct slot *s, const char *database, const char *detail, int64_t now_m
 	if (s->state != STATE_starting)
 		return;
 	s->ready_ms = s->beat_ms = s->report_ms = now_ms;
+	s->suspect = false;
 	(void)snprintf(s->report.database, sizeof(s->report.database), "%s", database);
 	(void)snprintf(s->report.detail, sizeof(s->report.detail), "%s", detail);
 	slot_move(s, EVENT_said_ready);
@@ -67,6 +70,7 @@ on_heartbeat(struct slot *s, const struct msg_heartbeat *h, int64_t now_ms)
 		events_tell(s->kind->tree->events, LOG_info, "worker_database_changed", s->name, "database=%s",
 		    h->database);
 	s->beat_ms = s->report_ms = now_ms;
+	s->suspect = false;
 	s->report  = *h;
 	/* The order may have been lost too. */
 	if (h->paused != s->kind->paused && (s->state == STATE_ready || s->state == STATE_paused))
@@ -147,12 +151,34 @@ open_link(struct slot *s, struct error *e)
 	return loop_add(s->kind->tree->loop, &s->words, e);
 }
 
+/* All that its processes will need, so that nothing is made between two of them. */
+static enum err
+prepare(struct slot *s, struct error *e)
+{
+	const struct tree *t    = s->kind->tree;
+	const char        *kind = s->kind->desc->name;
+	struct program    *p    = &s->program;
+	enum err           err;
+
+	(void)snprintf(s->name, sizeof(s->name), "%s[%u]", kind, s->number);
+	(void)snprintf(p->path, sizeof(p->path), "%s/%s", t->libexec_directory, kind);
+	(void)snprintf(p->config, sizeof(p->config), "%s", t->config_path);
+	(void)snprintf(p->slot, sizeof(p->slot), "%u", s->number);
+	(void)snprintf(p->socket, sizeof(p->socket), "%s/worker/%s.%u.ipc", t->run_directory, kind, s->number);
+	err = strays_open(&s->strays, t->loop, s->name, e);
+	if (err == ERR_ok)
+		err = spawn_prepare(&t->spawner, p, s->strays.write_fd, e);
+	if (err == ERR_ok)
+		err = open_link(s, e);
+	if (err != ERR_ok)
+		strays_close(&s->strays);
+	return err;
+}
+
 enum err
 slot_open(struct kind *k, unsigned number, struct error *e)
 {
 	struct slot *s = k->slot[number];
-	char         path[sizeof(k->tree->libexec_directory) + 64];
-	char         socket[sizeof(k->tree->run_directory) + 64];
 	enum err     err;
 
 	if (s != NULL)
@@ -165,11 +191,7 @@ slot_open(struct kind *k, unsigned number, struct error *e)
 	s->death.fd = s->words.fd = -1;
 	s->due_ms   = INT64_MAX;
 	s->ready_ms = RESTART_NEVER;
-	(void)snprintf(s->name, sizeof(s->name), "%s[%u]", k->desc->name, number);
-	(void)snprintf(path, sizeof(path), "%s/%s", k->tree->libexec_directory, k->desc->name);
-	(void)snprintf(socket, sizeof(socket), "%s/worker/%s.%u.ipc", k->tree->run_directory, k->desc->name, number);
-	spawn_prepare(&s->program, path, k->tree->config_path, number, socket);
-	err = open_link(s, e);
+	err         = prepare(s, e);
 	if (err == ERR_ok)
 		k->slot[number] = s;
 	else
@@ -194,7 +216,7 @@ slot_start(struct slot *s, int64_t now_ms)
 	s->started_ms = s->beat_ms = now_ms;
 	s->ready_ms = RESTART_NEVER;
 	s->due_ms   = INT64_MAX;
-	s->hung = s->overdue = s->hopeless = s->rested = s->stale = false;
+	s->suspect = s->hung = s->overdue = s->hopeless = s->rested = s->stale = false;
 	memset(&s->report, 0, sizeof(s->report));
 	s->death = (struct watch){ pidfd, burial_on_death, s };
 	if (loop_add(t->loop, &s->death, &e) != ERR_ok) {
@@ -237,15 +259,21 @@ slot_dismiss(struct slot *s, int64_t now_ms)
 static int64_t
 hang_due_ms(const struct slot *s)
 {
-	return s->hung ? s->due_ms : s->beat_ms + s->kind->tree->config->supervisor_hang_timeout;
+	return s->hung || s->suspect ? s->due_ms : s->beat_ms + s->kind->tree->config->supervisor_hang_timeout;
+}
+
+static int64_t
+life_due_ms(const struct slot *s)
+{
+	if (s->state == STATE_starting || s->state == STATE_ready || s->state == STATE_paused)
+		return hang_due_ms(s);
+	return s->due_ms;
 }
 
 int64_t
 slot_due_ms(const struct slot *s)
 {
-	if (s->state == STATE_starting || s->state == STATE_ready || s->state == STATE_paused)
-		return hang_due_ms(s);
-	return s->due_ms;
+	return MIN(life_due_ms(s), strays_due_ms(&s->strays));
 }
 
 static void
@@ -256,6 +284,11 @@ on_silence(struct slot *s, int64_t now_ms)
 	if (s->hung) {
 		slot_kill(s, SIGKILL);
 		s->due_ms = INT64_MAX;
+		return;
+	}
+	if (!s->suspect) {
+		s->suspect = true;
+		s->due_ms  = now_ms + SECOND_LOOK_MS;
 		return;
 	}
 	s->hung   = true;
@@ -270,7 +303,8 @@ on_silence(struct slot *s, int64_t now_ms)
 void
 slot_tick(struct slot *s, int64_t now_ms)
 {
-	if (now_ms < slot_due_ms(s))
+	strays_tick(&s->strays, now_ms);
+	if (now_ms < life_due_ms(s))
 		return;
 	if (s->state == STATE_backoff) {
 		slot_start(s, now_ms);

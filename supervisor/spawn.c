@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spawn.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LIFELINE_FD = 3 };
+enum { LIFELINE_FD = 3, LOG_FD = 4 };
 
 /* What the init system tells its own child must not reach ours. */
 static bool
@@ -64,38 +65,46 @@ spawn_init(struct spawner *s, const struct lifeline *lifeline, struct error *e)
 	if (s->environment == NULL)
 		return err_set(e, ERR_no_memory, "no memory for the environment of the workers");
 	errno = posix_spawnattr_init(&s->attributes);
-	errno = errno != 0 ? errno : posix_spawn_file_actions_init(&s->actions);
 	errno = errno != 0 ? errno : set_attributes(&s->attributes);
-	errno = errno != 0 ? errno : posix_spawn_file_actions_adddup2(&s->actions, STDERR_FILENO, STDOUT_FILENO);
-	errno = errno != 0 ? errno : posix_spawn_file_actions_adddup2(&s->actions, lifeline->read_fd, LIFELINE_FD);
+	s->lifeline_fd = lifeline->read_fd;
 	if (errno != 0)
 		return err_errno(e, "prepare posix_spawn");
 	return ERR_ok;
 }
 
-void
-spawn_prepare(struct program *p, const char *path, const char *config, unsigned slot, const char *socket)
+/* In this order: the lifeline may be our descriptor 4, and stderr is copied before it is replaced. */
+static int
+add_descriptors(posix_spawn_file_actions_t *a, int lifeline, int output)
 {
-	static char flags[][16] = { "--config", "--slot", "--socket" };
+	int failed = posix_spawn_file_actions_adddup2(a, lifeline, LIFELINE_FD);
 
-	(void)snprintf(p->path, sizeof(p->path), "%s", path);
-	(void)snprintf(p->config, sizeof(p->config), "%s", config);
-	(void)snprintf(p->slot, sizeof(p->slot), "%u", slot);
-	(void)snprintf(p->socket, sizeof(p->socket), "%s", socket);
-	p->argv[0] = p->path;
-	p->argv[1] = flags[0];
-	p->argv[2] = p->config;
-	p->argv[3] = flags[1];
-	p->argv[4] = p->slot;
-	p->argv[5] = flags[2];
-	p->argv[6] = p->socket;
-	p->argv[7] = NULL;
+	assert(output > LOG_FD);
+	failed = failed != 0 ? failed : posix_spawn_file_actions_adddup2(a, STDERR_FILENO, LOG_FD);
+	failed = failed != 0 ? failed : posix_spawn_file_actions_adddup2(a, output, STDOUT_FILENO);
+	return failed != 0 ? failed : posix_spawn_file_actions_adddup2(a, output, STDERR_FILENO);
+}
+
+enum err
+spawn_prepare(const struct spawner *s, struct program *p, int output, struct error *e)
+{
+	static char flags[][16] = { "--config", "--slot", "--socket", "--log-fd" };
+	static char log_fd[]    = { '0' + LOG_FD, '\0' };
+	char *const argv[]      = { p->path, flags[0], p->config, flags[1], p->slot, flags[2], p->socket, flags[3],
+		     log_fd, NULL };
+
+	_Static_assert(sizeof(argv) == sizeof(p->argv), "as many as there is room for");
+	memcpy(p->argv, argv, sizeof(argv));
+	errno = posix_spawn_file_actions_init(&p->actions);
+	errno = errno != 0 ? errno : add_descriptors(&p->actions, s->lifeline_fd, output);
+	if (errno != 0)
+		return err_errno(e, "prepare %s", p->path);
+	return ERR_ok;
 }
 
 enum err
 spawn_start(const struct spawner *s, const struct program *p, pid_t *pid, int *pidfd, struct error *e)
 {
-	errno = posix_spawn(pid, p->path, &s->actions, &s->attributes, p->argv, s->environment);
+	errno = posix_spawn(pid, p->path, &p->actions, &s->attributes, p->argv, s->environment);
 	if (errno != 0)
 		return err_errno(e, "start %s", p->path);
 	*pidfd = pidfd_open(*pid, 0);

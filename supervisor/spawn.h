@@ -16,28 +16,31 @@
 
 /* What all starts share. */
 struct spawner {
-	posix_spawnattr_t          attributes;
-	posix_spawn_file_actions_t actions;
-	char                     **environment; /* borrowed strings */
+	posix_spawnattr_t attributes;
+	char            **environment; /* borrowed strings */
+	int               lifeline_fd;
 };
 
-/* One slot's command line.  `argv` points into the struct: not to be moved. */
+/* One slot's command line and descriptors; who prepares it has filled in the texts.  Not to be moved. */
 struct program {
-	char  path[PATH_MAX];
-	char  config[PATH_MAX];
-	char  slot[16];
-	char  socket[BUS_PATH_SIZE];
-	char *argv[8];
+	posix_spawn_file_actions_t actions;
+	char                       path[PATH_MAX];
+	char                       config[PATH_MAX];
+	char                       slot[16];
+	char                       socket[BUS_PATH_SIZE];
+	char                      *argv[10];
 };
 
 /*
  * The child gets: its own process group, no blocked or ignored signals, our
- * stdin, our stderr as stdout and stderr, the lifeline as descriptor 3, our
- * environment without what is meant for us alone.
+ * stdin, a pipe that we read as stdout and stderr, the lifeline as descriptor 3,
+ * our stderr as descriptor 4 for its log, our environment without what is meant
+ * for us alone.
  */
 NODISCARD enum err spawn_init(struct spawner *s, const struct lifeline *lifeline, struct error *e);
 
-void spawn_prepare(struct program *p, const char *path, const char *config, unsigned slot, const char *socket);
+/* `output` is the pipe's writing end, above 4. */
+NODISCARD enum err spawn_prepare(const struct spawner *s, struct program *p, int output, struct error *e);
 
 /* Start it, and *pidfd watches it.  Call only on the main thread: PDEATHSIG follows the thread. */
 NODISCARD enum err spawn_start(const struct spawner *s, const struct program *p, pid_t *pid, int *pidfd,

@@ -8,6 +8,7 @@
 
 #include <limits.h>
 
+#include "handout.h"
 #include "notify.h"
 #include "rights.h"
 #include "tree.h"
@@ -15,6 +16,7 @@
 struct supervisor {
 	char               config_path[PATH_MAX]; /* absolute */
 	struct config      config;                /* in force */
+	char               handout[HANDOUT_PATH_SIZE]; /* the same as a file, for the workers */
 	char               config_error[512];     /* of the last reload, or "" */
 	char               node[64];
 	int64_t            started_ms;

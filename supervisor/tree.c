@@ -228,8 +228,6 @@ roll(struct kind *k, int64_t now_ms)
 
 		if (state != STATE_ready && state != STATE_paused && state != STATE_down)
 			return;
-		if (k->rolling->stale && state != STATE_down)
-			return;
 		k->rolling = NULL;
 	}
 	for (unsigned n = 0; n < k->processes; n++) {
@@ -298,8 +296,10 @@ tree_forgive(struct tree *t, int64_t now_ms)
 {
 	for (unsigned i = 0; i < WORKER_COUNT; i++)
 		for (unsigned n = 0; n < SLOTS_MAX; n++)
-			if (t->kind[i].slot[n] != NULL)
+			if (t->kind[i].slot[n] != NULL) {
 				t->kind[i].slot[n]->beat_ms = now_ms;
+				t->kind[i].slot[n]->suspect = false;
+			}
 }
 
 bool

@@ -13,6 +13,7 @@
 #include "loop.h"
 #include "restart.h"
 #include "spawn.h"
+#include "strays.h"
 
 enum { SLOTS_MAX = 64, SLOT_NAME_SIZE = 40 };
 
@@ -26,10 +27,12 @@ struct slot {
 	struct watch         words; /* its link; open over restarts */
 	struct bus_link     *link;
 	struct program       program;
+	struct strays        strays; /* what it writes to stdout and stderr */
 	struct restart_delays delays;
 	bool                 rested;   /* ended well and shall not run again */
 	bool                 hopeless; /* failed whatever the breaker says */
 	bool                 stale;    /* to be replaced, when its turn comes */
+	bool                 suspect;  /* silent for hang_timeout; looked at again before anything is done */
 	bool                 hung;     /* SIGABRT was sent */
 	bool                 overdue;  /* SIGKILL was sent, because it did not leave in time */
 	int64_t              started_ms;
@@ -63,7 +66,7 @@ struct tree {
 	struct events       *events;
 	const struct config *config; /* in force; its owner replaces the content */
 	const char          *config_path;
-	char                 run_directory[128]; /* these two as they were at the start */
+	char                 run_directory[80];  /* these two as they were at the start */
 	char                 libexec_directory[256];
 	struct spawner       spawner;
 	enum tree_mode       mode;

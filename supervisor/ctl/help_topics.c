@@ -4,7 +4,8 @@
 
 #include "../lifecycle.h"
 #include "../restart.h"
-#include "config.h"
+#include "command.h"
+#include "db.h"
 #include "help.h"
 #include "message.h"
 
@@ -254,10 +255,82 @@ print_errors(struct output *o)
 	output_table(o, "items", NULL);
 }
 
+/* ----------------------------------------------------------------- workers */
+static void
+print_workers(struct output *o)
+{
+	static const char *const policies[] = {
+		[POLICY_always] = "always", [POLICY_on_crash] = "on_crash", [POLICY_once] = "once"
+	};
+
+	output_list_begin(o, "items");
+	for (int i = 0; i < WORKER_COUNT; i++) {
+		const struct worker_desc *d = worker_desc((enum worker_kind)i);
+
+		help_entry(o, FIELD_WIDTH, d->name, d->summary);
+		output_item_begin(o);
+		output_text(o, "kind", d->name);
+		output_number(o, "rank", d->rank);
+		output_text(o, "restart", policies[d->policy]);
+		output_text(o, "summary", d->summary);
+		output_item_end(o);
+	}
+	output_list_end(o);
+}
+
+/* -------------------------------------------------------------- statements */
+static void
+print_statements(struct output *o)
+{
+	output_list_begin(o, "items");
+	for (int i = 0; i < STMT_COUNT; i++) {
+		const struct statement_desc *d = statement_desc((enum statement)i);
+
+		output_tinted(o, TONE_strong, "%s  %s", worker_desc(d->kind)->name, d->name);
+		output_wrapped(o, TONE_plain, "    ", "    ", d->sql);
+		output_item_begin(o);
+		output_text(o, "kind", worker_desc(d->kind)->name);
+		output_text(o, "statement", d->name);
+		output_text(o, "sql", d->sql);
+		output_text(o, "parameters", d->parameters);
+		output_text(o, "columns", d->columns);
+		output_item_end(o);
+	}
+	output_list_end(o);
+}
+
+/* ----------------------------------------------------------------- options */
+static void
+print_options(struct output *o)
+{
+	char name[64];
+
+	output_list_begin(o, "items");
+	for (int i = 0; i < OPTION_COUNT; i++) {
+		const struct option_desc *d         = option_desc((enum option_id)i);
+		const char                letter[2] = { d->letter, '\0' };
+
+		(void)snprintf(name, sizeof(name), "--%s%s%s", d->name, d->argument != NULL ? " " : "",
+		    d->argument != NULL ? d->argument : "");
+		help_entry(o, FIELD_WIDTH, name, d->meaning);
+		output_item_begin(o);
+		output_text(o, "name", d->name);
+		output_text(o, "letter", letter);
+		output_text(o, "argument", d->argument);
+		output_bool(o, "every", d->every);
+		output_text(o, "meaning", d->meaning);
+		output_item_end(o);
+	}
+	output_list_end(o);
+}
+
 const struct help_topic help_topics[] = {
 	{ "protocol",  "every message between the processes",                   print_protocol },
 	{ "lifecycle", "the states of a process, and what follows its death",   print_lifecycle },
 	{ "config",    "every setting, its default, its range",                 print_config },
 	{ "errors",    "the exit statuses of steward, stewardctl and workers",  print_errors },
+	{ "options",   "every option of every command",                         print_options },
+	{ "workers",   "the kinds of processes",                                print_workers },
+	{ "statements", "what the workers send to PostgreSQL",                  print_statements },
 	{ NULL,        NULL,                                                    NULL },
 };

@@ -20,7 +20,7 @@ scale 6                   pause 4                restart_kind 3      restart_slo
 delete_advisor 6          flag 4'
 
 declare -A tried took
-steps=0 wanted=$PROCESSES most_slots=$PROCESSES paused=false flag=true
+steps=0 changes=0 wanted=$PROCESSES most_slots=$PROCESSES paused=false flag=true
 doomed=()  # "pid birth deadline why"
 asleep=()  # "pid birth wake_at", in ms
 
@@ -70,6 +70,14 @@ reap() {
 		fi
 	done
 	doomed=("${left[@]}")
+}
+
+# Each has its deadline.
+await_the_doomed() {
+	while [ ${#doomed[@]} -gt 0 ]; do
+		reap
+		sleep 0.1
+	done
 }
 
 wake_the_stopped() { # [all]
@@ -127,26 +135,23 @@ is_calm() {
 	[ "$before" = "$(descriptors)" ]
 }
 
+# What an init system does.
 start() {
 	wanted=$PROCESSES most_slots=$PROCESSES paused=false
-	start_steward || return 1
-}
-
-# What an init system does.
-start_again() {
-	start || fault "steward did not start again"
-	descriptors_at_start=
+	start_steward || { fault "steward did not start"; return 1; }
+	must 5 "steward is not calm" is_calm
+	descriptors_at_start=$(descriptors)
 }
 
 do_kill_supervisor() {
 	kill -KILL "$STEWARD_PID" && wait "$STEWARD_PID" 2>/dev/null
 	sleep "0.$(($1 % 10))"
-	start_again
+	start
 }
 
 do_segv_supervisor() {
 	kill -SEGV "$STEWARD_PID" && wait "$STEWARD_PID" 2>/dev/null
-	start_again
+	start
 }
 
 do_term_supervisor() {
@@ -154,7 +159,7 @@ do_term_supervisor() {
 	stop_steward 2>/dev/null || status=$?
 	[ $status = 0 ] || fault "steward left with status $status after SIGTERM"
 	[ -z "$(workers)" ] || fault "steward left before its workers: $(workers)"
-	start_again
+	start
 }
 
 # A worker may die meanwhile.
@@ -182,7 +187,8 @@ do_restart_database() {
 
 do_delete_advisor() {
 	[ "$(sql -c "WITH gone AS (DELETE FROM auth.users WHERE id = (
-		SELECT matched_advisor_id FROM advisor_match_requests WHERE matched_advisor_id IS NOT NULL ORDER BY created_at DESC, id OFFSET $(($1 % 60)) LIMIT 1)
+		SELECT matched_advisor_id FROM advisor_match_requests WHERE matched_advisor_id IS NOT NULL
+		 ORDER BY finalized_at DESC NULLS $(choose "$1" FIRST LAST), id OFFSET $(($2 % 20)) LIMIT 1)
 		RETURNING 1) SELECT count(*) FROM gone" 2>>"$STEWARD_DIR/feed.log")" = 1 ]
 }
 
@@ -196,12 +202,6 @@ do_flag() {
 }
 
 # ------------------------------------------------------------------ orders
-# A worker that starts meanwhile must never read half a file.
-configure() {
-	cp "$STEWARD_DIR/steward.conf" "$STEWARD_DIR/before.conf"
-	steward_set "$@"
-}
-
 # reload HOW PATH VALUE - a setting that differs from what it was
 reload() {
 	local answer
@@ -241,12 +241,13 @@ do_reload_broken() {
 	wanted=$PROCESSES
 }
 
-do_scale() {
-	local n=$(((wanted + $1 % 4) % 5 + 1)) # never what it is
-	ctl worker scale provisioning $n >/dev/null || { fault "scale to $n"; return; }
-	wanted=$n
-	[ $wanted -le $most_slots ] || most_slots=$wanted
+scale_to() {
+	ctl worker scale provisioning "$1" >/dev/null || { fault "scale to $1"; return; }
+	wanted=$1
+	((wanted <= most_slots)) || most_slots=$wanted
 }
+
+do_scale() { scale_to $(((wanted + $1 % 4) % 5 + 1)); } # never what it is
 
 set_pause() {
 	if [ "$1" = true ]; then
@@ -267,13 +268,16 @@ do_pause() {
 	fi
 }
 
-do_restart_kind() {
+order_restart() {
 	local old
 	old=$(workers)
 	ctl worker restart provisioning >/dev/null || { fault "restart"; return; }
 	for pid in $old; do doom "$pid" "a restart of its kind"; done
 	[ -n "$old" ]
 }
+
+# The second order may come while the first is under way.
+do_restart_kind() { order_restart && { (($1 % 2)) || order_restart; }; }
 
 do_restart_slot() {
 	local slot=$(($1 % wanted)) pid
@@ -291,17 +295,13 @@ relent() {
 
 # What one more slot costs a supervisor whom it no longer has a process for.
 weigh_a_slot() {
-	local few
-	must 5 "steward is not calm" is_calm
-	few=$(descriptors)
 	ctl worker scale provisioning 5 >/dev/null
 	wait_until 5 has_state provisioning 4 ready
 	ctl worker scale provisioning "$PROCESSES" >/dev/null
 	wait_until 5 has_processes "$PROCESSES"
 	must 5 "steward is not calm" is_calm
-	descriptors_of_slot=$((($(descriptors) - few) / (5 - PROCESSES)))
+	descriptors_of_slot=$((($(descriptors) - descriptors_at_start) / (5 - PROCESSES)))
 	most_slots=5
-	descriptors_at_start=$few
 }
 
 has_processes() { [ "$(workers | wc -l)" = "$1" ]; }

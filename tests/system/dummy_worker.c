@@ -13,6 +13,7 @@
  *   linger       stays when the supervisor is gone
  *   down         reports that the database is away
  *   wake KIND    asks for another kind to be nudged
+ *   chatter N    writes N lines to stdout and stderr in turns, and the beginning of one more
  */
 #include <getopt.h>
 #include <libgen.h>
@@ -121,6 +122,18 @@ leave(struct dummy *d)
 }
 
 static void
+reload(struct dummy *d)
+{
+	struct config            fresh;
+	struct config_complaints complaints = { 0 };
+
+	if (config_load(d->config_path, &fresh, NULL, &complaints, NULL) == ERR_ok)
+		log_configure(fresh.log_level, fresh.log_format, fresh.node);
+	config_complaints_free(&complaints);
+	log_event(LOG_info, "dummy_reloaded", " ");
+}
+
+static void
 obey(struct dummy *d)
 {
 	struct msg m;
@@ -135,7 +148,7 @@ obey(struct dummy *d)
 		if (m.type != MSG_drain)
 			beat(d);
 		if (m.type == MSG_reload)
-			log_event(LOG_info, "dummy_reloaded", " ");
+			reload(d);
 	}
 }
 
@@ -154,6 +167,15 @@ crash(void)
 	/* A sanitizer would make an exit status of it. */
 	(void)signal(SIGSEGV, SIG_DFL);
 	(void)raise(SIGSEGV);
+}
+
+/* Bytes that no log is prepared for are among them; not through stdio, which knows no turns. */
+static void
+chatter(long lines)
+{
+	for (long i = 1; i <= lines; i++)
+		(void)dprintf(1 + (int)(i % 2), "chatter %ld \"quoted\" \xff\n", i);
+	(void)dprintf(2, "not the end of");
 }
 
 static int
@@ -196,6 +218,7 @@ parse(struct dummy *d, int argc, char *argv[])
 		{ "config", required_argument, NULL, 'c' },
 		{ "slot",   required_argument, NULL, 's' },
 		{ "socket", required_argument, NULL, 'p' },
+		{ "log-fd", required_argument, NULL, 'l' },
 		{ NULL,     0,                 NULL, 0   },
 	};
 	int c;
@@ -207,6 +230,8 @@ parse(struct dummy *d, int argc, char *argv[])
 			d->slot = atoi(optarg);
 		else if (c == 'p')
 			d->socket = optarg;
+		else if (c == 'l')
+			log_set_descriptor(atoi(optarg));
 	}
 	return d->config_path != NULL && d->socket != NULL;
 }
@@ -224,7 +249,10 @@ main(int argc, char *argv[])
 		return err_exit_status(ERR_config);
 	(void)snprintf(tag, sizeof(tag), "%.32s[%d]", d.kind, d.slot);
 	log_init(tag, LOG_info);
+	log_configure(d.config.log_level, d.config.log_format, d.config.node);
 	read_behaviour(&d);
+	if (told(&d, "chatter "))
+		chatter(atol(told(&d, "chatter ")));
 	if (told(&d, "crash"))
 		crash();
 	if (told(&d, "exit "))

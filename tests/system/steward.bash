@@ -78,7 +78,9 @@ steward_set() {
 			return join "", map { ref $at->{$_} ? "$in$_ = {\n" . text($at->{$_}, "$in\t") . "$in};\n"
 			                                    : "$in$_ = $at->{$_};\n" } sort keys %$at }
 		print text(\%tree, "");
-	' <"$STEWARD_DIR/settings" >"$STEWARD_DIR/steward.conf"
+	' <"$STEWARD_DIR/settings" >"$STEWARD_DIR/steward.conf.new"
+	# At once: a process that starts meanwhile must not read half of it.
+	mv "$STEWARD_DIR/steward.conf.new" "$STEWARD_DIR/steward.conf"
 }
 
 behave() {

@@ -86,15 +86,22 @@ restart_quickly() {
 	wait_until 5 notified '^WATCHDOG=1'
 }
 
-@test "a worker gets the lifeline, no other descriptor, no word of the init system" {
+@test "a worker gets the lifeline, the log, a pipe for the rest, no other descriptor, no word of the init system" {
 	NOTIFY_SOCKET=/nonexistent start_steward
-	local pid
+	local pid pipe
 	pid=$(pid_of early 0)
+	pipe=$(readlink "/proc/$pid/fd/1")
 	[[ $(readlink "/proc/$pid/fd/3") == */lifeline ]]
 	[ "$(readlink "/proc/$pid/fd/0")" = /dev/null ]
-	[ "$(readlink "/proc/$pid/fd/1")" = "$(readlink "/proc/$pid/fd/2")" ]
+	[[ $pipe == pipe:* ]]
+	[ "$(readlink "/proc/$pid/fd/2")" = "$pipe" ]
+	[ "$(readlink "/proc/$pid/fd/4")" = "$STEWARD_DIR/log" ]
+	[ "$(readlink "/proc/$(pid_of late 0)/fd/1")" != "$pipe" ]
 	run ! grep -qz NOTIFY_SOCKET "/proc/$pid/environ"
 	run ! sh -c "ls -l /proc/$pid/fd | grep -v ' 3 -> ' | grep -E 'lifeline|steward.lock'"
+	# Neither the reading end nor the pipe of another slot.
+	[ "$(readlink "/proc/$pid/fd/"* | grep -cF "$pipe")" -eq 2 ]
+	grep -q '^flags:.*1$' "/proc/$pid/fdinfo/1"
 	grep -q '^flags:.*[^1-3]$' "/proc/$pid/fdinfo/3"
 }
 
@@ -334,6 +341,35 @@ restart_quickly() {
 	ask ask_status | grep -q '^node .*config_error=.*steward.conf:'
 	kill -HUP "$STEWARD_PID"
 	wait_until 5 test "$(grep -c 'event=reload_failed' "$STEWARD_DIR/log")" -ge 1
+}
+
+@test "what a reload refused, or nobody reloaded, does not reach a worker that is replaced" {
+	start_steward
+	local before
+	before=$(pid_of early 0)
+	cp "$STEWARD_DIR/steward.conf" "$STEWARD_DIR/good.conf"
+	echo 'nonsense = 1;' >>"$STEWARD_DIR/steward.conf"
+	run -78 ask ask_reload
+	kill -KILL "$before"
+	wait_until 5 is_replaced early 0 "$before"
+	[ "$(stat -c %a "$STEWARD_RUN/worker/steward.conf")" = 600 ]
+	cp "$STEWARD_DIR/good.conf" "$STEWARD_DIR/steward.conf"
+	ask ask_reload
+	[ "$(field early 0 restarts)" = 1 ]
+}
+
+@test "restart orders in quick succession are all obeyed" {
+	start_steward
+	for _ in 1 2 3; do
+		local before
+		before=$(pid_of early 0)
+		ask ask_restart kind=early slot=-1
+		ask ask_restart kind=early slot=-1
+		wait_until 5 is_replaced early 0 "$before"
+		before=$(pid_of early 0)
+		ask ask_restart kind=early slot=-1
+		wait_until 5 is_replaced early 0 "$before"
+	done
 }
 
 @test "a live setting is applied to running workers" {

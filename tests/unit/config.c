@@ -1069,6 +1069,29 @@ the_sample_says_when_it_cannot_be_written(void **state)
 }
 
 static void
+what_is_in_force_is_written_and_read_back_the_same(void **state)
+{
+	CLEANUP(loaded_fini) struct loaded l;
+	struct config                      strange;
+	int                                fd = open("steward.conf", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	(void)state;
+	assert_true(fd >= 0);
+	config_defaults(&strange);
+	(void)snprintf(strange.database_conninfo, sizeof(strange.database_conninfo), "%s",
+	    "host=/tmp password='back\\slash \"quote\" it''s' dbname=caf\xc3\xa9");
+	(void)snprintf(strange.node, sizeof(strange.node), "%s", "tab\there");
+	strange.workers[0].address_space = INT64_C(1) << 40;
+	strange.workers[0].nice          = -20;
+	assert_int_equal(config_write_values(fd, &strange), 0);
+	assert_int_equal(close(fd), 0);
+	load_path(&l, "steward.conf");
+	ASSERT_LOADED(&l);
+	for (size_t i = 0; i < config_count(); i++)
+		assert_false(config_differs(&l.cfg, &strange, i));
+}
+
+static void
 a_second_load_replaces_the_first(void **state)
 {
 	CLEANUP(loaded_fini) struct loaded l;
@@ -1208,6 +1231,7 @@ main(void)
 		TEST(the_sample_changes_nothing),
 		TEST(the_sample_without_its_marks_sets_every_default),
 		TEST(the_sample_says_when_it_cannot_be_written),
+		TEST(what_is_in_force_is_written_and_read_back_the_same),
 		TEST(a_second_load_replaces_the_first),
 		TEST(origins_and_complaints_may_be_left_out),
 		TEST(slips_are_counted),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sample file.  Groups stand open and prose is a // comment, so the file
- * reads as it is, and still does when the # is taken from one line or from all.
+ * Configuration written out: the sample file, and the values in force.  In the
+ * sample groups stand open and prose is a // comment, so the file reads as it is,
+ * and still does when the # is taken from one line or from all.
  */
 #include <stdio.h>
 #include <string.h>
@@ -53,22 +54,52 @@ write_range(int fd, const struct config_desc *desc)
 }
 
 static int
-write_setting(int fd, int depth, const struct config_desc *desc)
+write_number(int fd, int64_t number)
+{
+	bool fits = number >= INT32_MIN && number <= INT32_MAX;
+
+	return dprintf(fd, "%" PRId64 "%s;\n", number, fits ? "" : "L") < 0 ? -1 : 0;
+}
+
+static int
+write_text(int fd, const char *text)
+{
+	return write_quoted(fd, text) != 0 || dprintf(fd, ";\n") < 0 ? -1 : 0;
+}
+
+static const char *
+key_of(const struct config_desc *desc)
 {
 	const char *dot = strrchr(desc->path, '.');
-	const char *key = dot == NULL ? desc->path : dot + 1;
-	bool        fits;
 
+	return dot == NULL ? desc->path : dot + 1;
+}
+
+/* For the sample: with prose, at its default, commented out. */
+static int
+write_explained(int fd, int depth, const struct config_desc *desc)
+{
 	if (dprintf(fd, "\n") < 0 || indent(fd, depth) != 0 || dprintf(fd, "// %s\n", desc->meaning) < 0)
 		return -1;
 	if (indent(fd, depth) != 0 || write_range(fd, desc) < 0 || indent(fd, depth) != 0)
 		return -1;
-	if (dprintf(fd, "#%s = ", key) < 0)
+	if (dprintf(fd, "#%s = ", key_of(desc)) < 0)
 		return -1;
-	fits = desc->fallback_int >= INT32_MIN && desc->fallback_int <= INT32_MAX;
+	return desc->type == CONFIG_TEXT ? write_text(fd, desc->fallback_text) : write_number(fd, desc->fallback_int);
+}
+
+static int
+write_value(int fd, int depth, const struct config_desc *desc, const struct config *cfg)
+{
+	const char *at = (const char *)cfg + desc->offset;
+	int64_t     number;
+
+	if (indent(fd, depth) != 0 || dprintf(fd, "%s = ", key_of(desc)) < 0)
+		return -1;
 	if (desc->type == CONFIG_TEXT)
-		return write_quoted(fd, desc->fallback_text) != 0 || dprintf(fd, ";\n") < 0 ? -1 : 0;
-	return dprintf(fd, "%" PRId64 "%s;\n", desc->fallback_int, fits ? "" : "L") < 0 ? -1 : 0;
+		return write_text(fd, at);
+	memcpy(&number, at, sizeof(number));
+	return write_number(fd, number);
 }
 
 /* How many leading groups the two paths share; the last part of a path is the key. */
@@ -113,21 +144,35 @@ open_groups(int fd, const char *path, int from)
 	return 0;
 }
 
-int
-config_write_sample(int fd)
+/* Every setting in its group; `cfg` NULL is the sample. */
+static int
+write_all(int fd, const struct config *cfg)
 {
 	const char *last = "";
 
-	if (dprintf(fd, "%s", head) < 0)
-		return -1;
 	for (size_t i = 0; i < config_count(); i++) {
 		const struct config_desc *desc   = config_desc(i);
+		int                       depth  = depth_of(desc->path);
 		int                       shared = shared_depth(last, desc->path);
 
-		if (close_groups(fd, depth_of(last), shared) != 0 || open_groups(fd, desc->path, shared) != 0 ||
-		    write_setting(fd, depth_of(desc->path), desc) != 0)
+		if (close_groups(fd, depth_of(last), shared) != 0 || open_groups(fd, desc->path, shared) != 0)
+			return -1;
+		if (dprintf(fd, shared < depth && cfg != NULL ? "\n" : "") < 0 ||
+		    (cfg == NULL ? write_explained(fd, depth, desc) : write_value(fd, depth, desc, cfg)) != 0)
 			return -1;
 		last = desc->path;
 	}
 	return close_groups(fd, depth_of(last), 0);
+}
+
+int
+config_write_sample(int fd)
+{
+	return dprintf(fd, "%s", head) < 0 ? -1 : write_all(fd, NULL);
+}
+
+int
+config_write_values(int fd, const struct config *cfg)
+{
+	return write_all(fd, cfg);
 }
