@@ -12,6 +12,7 @@
 struct db {
 	PGconn           *pg;
 	bool              connected;
+	int               hosts; /* how many servers the conninfo names */
 	struct pg_result *result; /* of the statement under way: its last result, or its first error */
 };
 
@@ -26,12 +27,12 @@ swallow(void *arg, const char *message)
 /* ------------------------------------------------------------ connecting */
 /* Give `db` a connection that is under way. */
 static enum err
-start(struct db *db, const struct db_options *o, int *hosts, struct error *e)
+start(struct db *db, const struct db_options *o, struct error *e)
 {
 	struct db_keywords k;
 	enum err           r = db_keywords_init(&k, o, e);
 
-	*hosts = k.hosts;
+	db->hosts = k.hosts;
 	if (r == ERR_ok)
 		db->pg = PQconnectStartParams(k.key, k.value, 1);
 	db_keywords_wipe(&k);
@@ -49,7 +50,7 @@ start(struct db *db, const struct db_options *o, int *hosts, struct error *e)
 
 /* NULL on failure, with its row in *r. */
 static struct db *
-create(const struct db_options *o, int *hosts, enum err *r, struct error *e)
+create(const struct db_options *o, enum err *r, struct error *e)
 {
 	struct db *db = calloc(1, sizeof(*db));
 
@@ -57,7 +58,7 @@ create(const struct db_options *o, int *hosts, enum err *r, struct error *e)
 		*r = err_set(e, ERR_no_memory, "connect to the database: memory ran out");
 		return NULL;
 	}
-	*r = start(db, o, hosts, e);
+	*r = start(db, o, e);
 	if (*r == ERR_ok)
 		return db;
 	db_close(db);
@@ -68,15 +69,19 @@ enum err
 db_connect_start(const struct db_options *o, struct db **out, struct error *e)
 {
 	enum err r;
-	int      hosts;
 
-	*out = create(o, &hosts, &r, e);
+	*out = create(o, &r, e);
 	return r;
 }
 
 enum err
 db_connect_poll(struct db *db, enum db_wait *wait, struct error *e)
 {
+	struct pollfd p = { .fd = PQsocket(db->pg), .events = *wait == DB_WAIT_READ ? POLLIN : POLLOUT };
+
+	/* Asked too early, libpq takes the socket for connected, writes, and waits without a limit. */
+	if (p.fd >= 0 && poll(&p, 1, 0) == 0)
+		return ERR_ok;
 	switch (PQconnectPoll(db->pg)) {
 	case PGRES_POLLING_READING:
 		*wait = DB_WAIT_READ;
@@ -136,12 +141,11 @@ enum err
 db_connect(const struct db_options *o, struct db **out, struct error *e)
 {
 	enum err   r;
-	int        hosts;
-	struct db *db = create(o, &hosts, &r, e);
+	struct db *db = create(o, &r, e);
 
 	if (db == NULL)
 		return r;
-	r = connect_until(db, clock_now_ms() + o->connect_timeout_ms * hosts, e);
+	r = connect_until(db, clock_now_ms() + o->connect_timeout_ms * db->hosts, e);
 	if (r == ERR_ok)
 		*out = db;
 	else
@@ -179,6 +183,12 @@ db_parameter(const struct db *db, const char *keyword)
 	else if (strcmp(keyword, "user") == 0)
 		value = PQuser(db->pg);
 	return value != NULL ? value : "";
+}
+
+int
+db_hosts(const struct db *db)
+{
+	return db->hosts;
 }
 
 int
@@ -321,12 +331,13 @@ db_consume(struct db *db, struct error *e)
 }
 
 bool
-db_notified(struct db *db)
+db_notified(struct db *db, const char *watched, bool *on_watched)
 {
 	PGnotify *n;
 	bool      any = false;
 
 	while ((n = PQnotifies(db->pg)) != NULL) {
+		*on_watched |= strcmp(n->relname, watched) == 0;
 		PQfreemem(n);
 		any = true;
 	}

@@ -79,10 +79,17 @@ enum db_wait { DB_WAIT_NOTHING, DB_WAIT_READ, DB_WAIT_WRITE };
 
 NODISCARD enum err db_connect_start(const struct db_options *o, struct db **out, struct error *e);
 
-/* Go on connecting; *wait says what the descriptor must become.  DB_WAIT_NOTHING: connected.  The descriptor may change. */
+/*
+ * Go on connecting when the descriptor is what *wait says (DB_WAIT_WRITE at
+ * first), else do nothing; then *wait is what it must become.  DB_WAIT_NOTHING:
+ * connected.  The descriptor may change.
+ */
 NODISCARD enum err db_connect_poll(struct db *db, enum db_wait *wait, struct error *e);
 
 int db_fd(const struct db *db);
+
+/* How many servers the conninfo names; connecting may take the timeout once for each. */
+int db_hosts(const struct db *db);
 
 /* Queue one statement; at most one may be under way.  Not yet sent bytes leave with db_flush. */
 NODISCARD enum err db_send(struct db *db, const char *sql, struct error *e);
@@ -102,8 +109,8 @@ NODISCARD enum err db_receive(struct db *db, struct db_result **result, struct e
 /* Read the socket; needed for notifications while no statement is under way. */
 NODISCARD enum err db_consume(struct db *db, struct error *e);
 
-/* Whether a notification had arrived since the last call; takes them all. */
-bool db_notified(struct db *db);
+/* Whether a notification had arrived since the last call; takes them all.  *on_watched is set when one was on that channel. */
+bool db_notified(struct db *db, const char *watched, bool *on_watched);
 
 bool db_is_broken(const struct db *db);
 

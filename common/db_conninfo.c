@@ -275,7 +275,9 @@ db_keywords_init(struct db_keywords *k, const struct db_options *o, struct error
 	add(k, "keepalives_idle", "3");
 	add(k, "keepalives_interval", "2");
 	add(k, "keepalives_count", "2");
-	add(k, "tcp_user_timeout", "6000");
+	/* A dead first host must not use up what the next one needs. */
+	(void)snprintf(k->user_timeout, sizeof(k->user_timeout), "%" PRId64, MIN(INT64_C(6000), o->connect_timeout_ms));
+	add(k, "tcp_user_timeout", k->user_timeout);
 	add(k, "options", k->options);
 	if (k->password[0] != '\0')
 		add(k, "password", k->password);

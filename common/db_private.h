@@ -25,6 +25,7 @@ struct db_keywords {
 	int         count;
 	int         hosts; /* how many servers the conninfo names */
 	char        timeout[24];
+	char        user_timeout[24];
 	char        options[DB_OPTIONS_SIZE];
 	char        password[DB_PASSWORD_SIZE];
 };

@@ -83,7 +83,8 @@ enum {
 
 /*
  * Write the wire form into `wire`; *used is its length.
- * Errors: ERR_bad_message (a string without NUL or not UTF-8), ERR_no_memory.
+ * Text that is not UTF-8 leaves with a '?' for each wrong byte.
+ * Errors: ERR_bad_message (a string without NUL), ERR_no_memory.
  */
 NODISCARD enum err msg_encode(const struct msg *m, uint8_t wire[MSG_WIRE_SIZE], size_t *used, struct error *e);
 

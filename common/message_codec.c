@@ -113,6 +113,22 @@ pack_text(msgpack_packer *p, const char *text)
 	return r != 0 ? r : msgpack_pack_str_body(p, text, length);
 }
 
+/* What is not UTF-8, a cut word or a foreign encoding, leaves as '?': no message is lost for its text. */
+static int
+pack_own_text(msgpack_packer *p, const char *text)
+{
+	size_t length = strlen(text);
+	int    r      = msgpack_pack_str(p, length);
+
+	if (is_text(text, length))
+		return r != 0 ? r : msgpack_pack_str_body(p, text, length);
+	for (size_t i = 0, step; r == 0 && i < length; i += MAX(step, (size_t)1)) {
+		step = utf8_length((const unsigned char *)text + i, length - i);
+		r    = msgpack_pack_str_body(p, step > 0 ? text + i : "?", MAX(step, (size_t)1));
+	}
+	return r;
+}
+
 static int
 pack_field(msgpack_packer *p, const struct field_desc *f, const char *value)
 {
@@ -132,7 +148,7 @@ pack_field(msgpack_packer *p, const struct field_desc *f, const char *value)
 		memcpy(&b, value, sizeof(b));
 		return b ? msgpack_pack_true(p) : msgpack_pack_false(p);
 	case FIELD_STR:
-		return pack_text(p, value);
+		return pack_own_text(p, value);
 	}
 	return -1;
 }
@@ -149,8 +165,6 @@ check_texts(const struct msg_desc *d, const char *body, struct error *e)
 		length = strnlen(body + f->offset, f->size);
 		if (length == f->size)
 			return err_set(e, ERR_bad_message, "%s: %s does not end", d->name, f->name);
-		if (!is_text(body + f->offset, length))
-			return err_set(e, ERR_bad_message, "%s: %s is not UTF-8", d->name, f->name);
 	}
 	return ERR_ok;
 }

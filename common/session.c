@@ -14,14 +14,28 @@
 #include <sys/epoll.h>
 
 #include "backoff.h"
-#include "clock.h"
 #include "log.h"
 #include "schema.h"
 
-enum step { STEP_waiting, STEP_connecting, STEP_version, STEP_preparing, STEP_listening, STEP_up };
+enum step {
+	STEP_waiting, /* for the next attempt */
+	STEP_connecting,
+	STEP_version,
+	STEP_misfit, /* the schema is another one: look again now and then */
+	STEP_preparing,
+	STEP_listening,
+	STEP_up,
+};
 
-/* How often a session that waits for a migration looks again. */
-enum { SCHEMA_LOOK_MS = 1000 };
+/* stewardctl tells here that it has migrated. */
+#define SCHEMA_CHANNEL "steward_schema"
+
+
+enum {
+	SCHEMA_LOOK_MS = 1000,  /* how often a misfit session looks again */
+	ANSWER_MS      = 5000,  /* what a server may need on top of the timeout that it keeps itself */
+	SETTLED_MS     = 10000, /* a connection that lived this long has its failures forgotten */
+};
 
 struct session {
 	struct session_options options;
@@ -30,8 +44,11 @@ struct session {
 	enum db_wait           wait;
 	unsigned               prepared; /* statements of the kind done so far */
 	struct backoff         backoff;
-	int64_t                due_ms;
+	int64_t                due_ms; /* of the step: the next attempt, or the end of patience */
+	int64_t                up_ms;  /* since when it is up */
 	bool                   has_tried;
+	bool                   schema_news;       /* not yet told to the owner */
+	bool                   looks_again;       /* at the schema, once idle */
 	bool                   news; /* a notification, or a fresh connection */
 
 	enum session_state state;
@@ -119,7 +136,6 @@ report_failure(struct session *s, enum err code, const struct error *e)
 static void
 pause_before_retry(struct session *s, int64_t now_ms)
 {
-
 	s->step   = STEP_waiting;
 	s->due_ms = now_ms + backoff_next_ms(&s->backoff, arc4random());
 }
@@ -128,6 +144,8 @@ pause_before_retry(struct session *s, int64_t now_ms)
 static void
 fall_back(struct session *s, enum err code, const struct error *e, int64_t now_ms)
 {
+	if (s->step == STEP_up && now_ms - s->up_ms >= SETTLED_MS)
+		backoff_reset(&s->backoff);
 	report_failure(s, code, e);
 	s->has_tried = true;
 	db_close(TAKE(s->db));
@@ -144,16 +162,23 @@ start_connecting(struct session *s, int64_t now_ms, struct error *e)
 		return code;
 	s->step   = STEP_connecting;
 	s->wait   = DB_WAIT_WRITE;
-	s->due_ms = now_ms + s->options.db.connect_timeout_ms;
+	s->due_ms = now_ms + s->options.db.connect_timeout_ms * db_hosts(s->db);
 	return ERR_ok;
 }
 
+/* A step of the walk asks the server something; the answer has its time. */
 static enum err
-ask_version(struct session *s, struct error *e)
+ask(struct session *s, enum step step, const char *sql, int64_t now_ms, struct error *e)
 {
-	s->step   = STEP_version;
-	s->due_ms = INT64_MAX;
-	return db_send(s->db, "SELECT steward.schema_version() AS version", e);
+	s->step   = step;
+	s->due_ms = now_ms + s->options.db.connect_timeout_ms + ANSWER_MS;
+	return db_send(s->db, sql, e);
+}
+
+static enum err
+ask_version(struct session *s, int64_t now_ms, struct error *e)
+{
+	return ask(s, STEP_version, "SELECT steward.schema_version() AS version", now_ms, e);
 }
 
 static enum err
@@ -164,44 +189,43 @@ go_on_connecting(struct session *s, int64_t now_ms, struct error *e)
 	if (code != ERR_ok)
 		return code;
 	if (s->wait == DB_WAIT_NOTHING)
-		return ask_version(s, e);
+		return ask_version(s, now_ms, e);
 	if (now_ms >= s->due_ms)
 		return err_set(e, ERR_db_down, "connect: no answer within %" PRId64 " ms",
-		    s->options.db.connect_timeout_ms);
+		    s->options.db.connect_timeout_ms * db_hosts(s->db));
 	return ERR_ok;
 }
 
 static void
-become_up(struct session *s)
+become_up(struct session *s, int64_t now_ms)
 {
 	s->step      = STEP_up;
 	s->due_ms    = INT64_MAX;
+	s->up_ms     = now_ms;
 	s->news      = true;
 	s->has_tried = true;
-	if (!s->trouble) {
-		backoff_reset(&s->backoff);
+	if (!s->trouble)
 		report(s, SESSION_up, "");
-	}
 }
 
 /* After the version and after each prepared statement: the next thing to set up. */
 static enum err
-set_up_next(struct session *s, struct error *e)
+set_up_next(struct session *s, int64_t now_ms, struct error *e)
 {
-	char listen[80];
+	char listen[112];
 
 	for (; s->prepared < STMT_COUNT; s->prepared++) {
 		if (statement_desc((enum statement)s->prepared)->kind != s->options.kind)
 			continue;
-		s->step = STEP_preparing;
+		s->step   = STEP_preparing;
+		s->due_ms = now_ms + s->options.db.connect_timeout_ms + ANSWER_MS;
 		return db_send_prepare(s->db, (enum statement)s->prepared++, e);
 	}
 	if (s->options.channel != NULL && s->step != STEP_listening) {
-		s->step = STEP_listening;
-		(void)snprintf(listen, sizeof(listen), "LISTEN %s", s->options.channel);
-		return db_send(s->db, listen, e);
+		(void)snprintf(listen, sizeof(listen), "LISTEN %s; LISTEN " SCHEMA_CHANNEL, s->options.channel);
+		return ask(s, STEP_listening, listen, now_ms, e);
 	}
-	become_up(s);
+	become_up(s, now_ms);
 	return ERR_ok;
 }
 
@@ -213,12 +237,13 @@ judge_version(struct session *s, const struct db_result *r, int64_t now_ms, stru
 
 	if (version == SCHEMA_VERSION) {
 		s->prepared = 0;
-		return set_up_next(s, e);
+		return set_up_next(s, now_ms, e);
 	}
 	(void)snprintf(detail, sizeof(detail), "schema %" PRId64 ", this program needs %d; %s", version, SCHEMA_VERSION,
 	    version < SCHEMA_VERSION ? "run: sudo stewardctl db migrate" : "upgrade steward");
 	report(s, version < SCHEMA_VERSION ? SESSION_schema_old : SESSION_schema_new, detail);
 	s->has_tried = true;
+	s->step      = STEP_misfit;
 	s->due_ms    = now_ms + SCHEMA_LOOK_MS;
 	return ERR_ok;
 }
@@ -226,6 +251,7 @@ judge_version(struct session *s, const struct db_result *r, int64_t now_ms, stru
 static enum err
 finish_call(struct session *s, enum err code, const struct db_result *r, struct error *e)
 {
+	s->due_ms = INT64_MAX;
 	if (code == ERR_ok) {
 		s->trouble = false;
 		backoff_reset(&s->backoff);
@@ -240,8 +266,8 @@ finish_call(struct session *s, enum err code, const struct db_result *r, struct 
 		report_failure(s, code, e);
 	}
 	deliver(s, code, NULL, e);
-	/* A dropped function comes back under another identity: prepare anew. */
-	return code == ERR_schema_old ? code : ERR_ok;
+	/* A dropped function comes back under another identity, and another server may be the primary by now. */
+	return code == ERR_schema_old || code == ERR_db_down ? code : ERR_ok;
 }
 
 /* One finished statement of the walk, or the answer to a call. */
@@ -260,13 +286,20 @@ take_result(struct session *s, int64_t now_ms, struct error *e)
 		return code;
 	if (s->step == STEP_version)
 		return judge_version(s, r, now_ms, e);
-	return set_up_next(s, e);
+	return set_up_next(s, now_ms, e);
 }
 
 static bool
-is_waiting_for_migration(const struct session *s)
+is_asking(const struct session *s)
 {
-	return s->step == STEP_version && s->due_ms != INT64_MAX;
+	return s->step == STEP_up ? s->on_result != NULL : s->step != STEP_misfit;
+}
+
+/* Whether the schema has changed under an idle session; a new connection looks at it afresh. */
+static bool
+must_look_again(const struct session *s)
+{
+	return s->looks_again && s->step == STEP_up && s->on_result == NULL;
 }
 
 static enum err
@@ -278,15 +311,18 @@ go_on(struct session *s, int64_t now_ms, struct error *e)
 		return now_ms >= s->due_ms ? start_connecting(s, now_ms, e) : ERR_ok;
 	if (s->step == STEP_connecting)
 		return go_on_connecting(s, now_ms, e);
-	if (is_waiting_for_migration(s) && now_ms >= s->due_ms)
-		return ask_version(s, e);
+	if (s->step == STEP_misfit && now_ms >= s->due_ms)
+		return ask_version(s, now_ms, e);
 	code = db_consume(s->db, e);
 	/* The walk may finish several steps on one reading. */
-	while (code == ERR_ok && !is_waiting_for_migration(s) && (s->step != STEP_up || s->on_result != NULL))
+	while (code == ERR_ok && is_asking(s))
 		code = take_result(s, now_ms, e);
 	if (code != ERR_ok && code != ERR_again)
 		return code;
-	s->news |= db_notified(s->db);
+	if (is_asking(s) && now_ms >= s->due_ms)
+		return err_set(e, ERR_db_down, "the server does not answer");
+	s->news |= db_notified(s->db, SCHEMA_CHANNEL, &s->schema_news);
+	s->looks_again |= s->schema_news;
 	return db_flush(s->db, &s->wait, e);
 }
 
@@ -296,14 +332,20 @@ session_service(struct session *s, int64_t now_ms)
 	struct error e    = { 0 };
 	enum err     code = go_on(s, now_ms, &e);
 
+	if (must_look_again(s)) {
+		s->looks_again = false;
+		s->step        = STEP_waiting;
+		s->due_ms      = now_ms;
+		db_close(TAKE(s->db));
+	}
 	if (code == ERR_ok || code == ERR_again)
 		return;
 	fall_back(s, code, &e, now_ms);
 }
 
 enum err
-session_call(struct session *s, enum statement st, const char *const *parameters, session_result_fn *on_result,
-    void *arg, struct error *e)
+session_call(struct session *s, enum statement st, const char *const *parameters, int64_t now_ms,
+    session_result_fn *on_result, void *arg, struct error *e)
 {
 	enum err code;
 
@@ -311,12 +353,15 @@ session_call(struct session *s, enum statement st, const char *const *parameters
 		return err_set(e, ERR_again, "the database session is not ready");
 	code = db_send_statement(s->db, st, parameters, e);
 	if (code != ERR_ok) {
-		fall_back(s, code, e, clock_now_ms());
-		return code;
+		fall_back(s, code, e, now_ms);
+		return ERR_again;
 	}
 	s->on_result = on_result;
 	s->arg       = arg;
-	return db_flush(s->db, &s->wait, e);
+	s->due_ms    = now_ms + s->options.db.statement_timeout_ms + ANSWER_MS;
+	/* A failure to write shows again at the next service, and is delivered there. */
+	s->wait = DB_WAIT_WRITE;
+	return ERR_ok;
 }
 
 int
@@ -373,6 +418,21 @@ bool
 session_is_ready(const struct session *s)
 {
 	return s->step == STEP_up && s->on_result == NULL;
+}
+
+bool
+session_schema_changed(struct session *s)
+{
+	bool news = s->schema_news;
+
+	s->schema_news = false;
+	return news;
+}
+
+void
+session_look_again(struct session *s)
+{
+	s->looks_again = true;
 }
 
 bool

@@ -49,12 +49,20 @@ bool session_has_tried(const struct session *s);
  * the sentence in `e`.  ERR_again: not up, or a statement is under way.
  */
 typedef void session_result_fn(void *arg, enum err code, const struct db_result *r, const struct error *e);
-NODISCARD enum err session_call(struct session *s, enum statement st, const char *const *parameters,
+NODISCARD enum err session_call(struct session *s, enum statement st, const char *const *parameters, int64_t now_ms,
     session_result_fn *on_result, void *arg, struct error *e);
 
 /* A statement is under way / session_call would take one. */
 bool session_is_busy(const struct session *s);
 bool session_is_ready(const struct session *s);
+
+/*
+ * Whether this one has heard of a migration since the last call, and: look at
+ * the schema again, as soon as no statement is under way.  One that has heard
+ * looks again by itself.
+ */
+bool session_schema_changed(struct session *s);
+void session_look_again(struct session *s);
 
 /* Whether a notification, or a new connection that may have missed one, was seen since the last call. */
 bool session_notified(struct session *s);

@@ -52,7 +52,7 @@ enum err
 worker_call(struct worker *w, enum statement s, const char *const *parameters, worker_result_fn *handler,
     struct error *e)
 {
-	enum err code = session_call(w->work, s, parameters, on_result, w, e);
+	enum err code = session_call(w->work, s, parameters, w->now_ms, on_result, w, e);
 
 	if (code != ERR_ok)
 		return code;
@@ -113,6 +113,14 @@ worker_id(const struct worker *w)
 	return w->id;
 }
 
+/* The end of the lifeline never goes away, and a statement may take a while. */
+static void
+leave_with_supervisor(struct worker *w)
+{
+	worker_leave(w, "supervisor_gone");
+	(void)epoll_ctl(w->epoll, EPOLL_CTL_DEL, LIFELINE_FD, NULL);
+}
+
 static void
 read_signals(struct worker *w)
 {
@@ -124,19 +132,15 @@ read_signals(struct worker *w)
 }
 
 /* -------------------------------------------------------------- the loop */
-/* Keep epoll's idea of a descriptor equal to its owner's.  A closed descriptor has left epoll by itself. */
+/* Keep epoll's idea of a session's descriptor equal to its owner's.  A closed one has left epoll by itself. */
 static void
-watch(struct worker *w, struct watch *watched, int fd, uint32_t events)
+watch_session(struct worker *w, const struct session *session, enum watched what)
 {
-	struct epoll_event ev = { .events = events, .data.ptr = watched };
+	struct epoll_event ev = { .events = session_events(session), .data.u32 = what };
+	int                fd = session_fd(session);
 
-	if (fd < 0) {
-		*watched = (struct watch){ -1, 0 };
-		return;
-	}
-	if (epoll_ctl(w->epoll, EPOLL_CTL_MOD, fd, &ev) < 0)
+	if (fd >= 0 && epoll_ctl(w->epoll, EPOLL_CTL_MOD, fd, &ev) < 0)
 		(void)epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &ev);
-	*watched = (struct watch){ fd, events };
 }
 
 static void
@@ -145,6 +149,8 @@ service_sessions(struct worker *w)
 	session_service(w->work, w->now_ms);
 	if (w->listen != NULL)
 		session_service(w->listen, w->now_ms);
+	if (w->listen != NULL && session_schema_changed(w->listen))
+		session_look_again(w->work);
 	if (w->listen != NULL && session_notified(w->listen))
 		worker_wake_in(w, 0);
 	if (session_notified(w->work))
@@ -202,18 +208,18 @@ turn(struct worker *w, struct error *e)
 	worker_beat_when_due(w);
 	if (is_finished(w))
 		return ERR_ok;
-	watch(w, &w->work_watch, session_fd(w->work), session_events(w->work));
+	watch_session(w, w->work, WATCH_session);
 	if (w->listen != NULL)
-		watch(w, &w->listen_watch, session_fd(w->listen), session_events(w->listen));
+		watch_session(w, w->listen, WATCH_session);
 	count     = epoll_wait(w->epoll, events, COUNT_OF(events), sleep_ms(w));
 	w->now_ms = clock_now_ms();
 	for (int i = 0; i < count; i++) {
-		if (events[i].data.ptr == &w->link_watch)
+		if (events[i].data.u32 == WATCH_link)
 			worker_read_orders(w);
-		else if (events[i].data.ptr == &w->signals)
+		else if (events[i].data.u32 == WATCH_signals)
 			read_signals(w);
-		else if (events[i].data.ptr == w)
-			worker_leave(w, "supervisor_gone");
+		else if (events[i].data.u32 == WATCH_lifeline)
+			leave_with_supervisor(w);
 	}
 	return ERR_ok;
 }
@@ -257,9 +263,9 @@ open_sessions(struct worker *w, struct error *e)
 }
 
 static enum err
-watch_for_ever(struct worker *w, int fd, void *tag, struct error *e)
+watch_for_ever(const struct worker *w, int fd, enum watched what, struct error *e)
 {
-	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = tag };
+	struct epoll_event ev = { .events = EPOLLIN, .data.u32 = what };
 
 	return epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &ev) < 0 ? err_errno(e, "epoll_ctl on %d", fd) : ERR_ok;
 }
@@ -275,11 +281,11 @@ open_loop(struct worker *w, const sigset_t *blocked, struct error *e)
 		return err_errno(e, "epoll");
 	code = bus_link_dial(w->socket_path, &w->link, e);
 	if (code == ERR_ok)
-		code = watch_for_ever(w, bus_link_fd(w->link), &w->link_watch, e);
+		code = watch_for_ever(w, bus_link_fd(w->link), WATCH_link, e);
 	if (code == ERR_ok)
-		code = watch_for_ever(w, w->signals, &w->signals, e);
+		code = watch_for_ever(w, w->signals, WATCH_signals, e);
 	if (code == ERR_ok)
-		code = watch_for_ever(w, LIFELINE_FD, w, e);
+		code = watch_for_ever(w, LIFELINE_FD, WATCH_lifeline, e);
 	return code;
 }
 
@@ -290,6 +296,8 @@ begin(struct worker *w, struct error *e)
 	sigset_t                 blocked;
 	enum err                 code;
 
+	/* libpq asks the resolver in our loop: bounded, so that a sick one is not taken for a hang. */
+	(void)setenv("RES_OPTIONS", "timeout:1 attempts:1", 0);
 	w->state = calloc(1, MAX(w->ops->state_size, 1));
 	if (w->state == NULL)
 		return err_set(e, ERR_no_memory, "worker state");

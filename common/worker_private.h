@@ -11,11 +11,8 @@
 #include "session.h"
 #include "worker.h"
 
-/* A watched descriptor; a session's may come, change and go. */
-struct watch {
-	int      fd;
-	uint32_t events;
-};
+/* What epoll tells about. */
+enum watched { WATCH_session, WATCH_link, WATCH_signals, WATCH_lifeline };
 
 struct worker {
 	const struct worker_ops *ops;
@@ -30,7 +27,6 @@ struct worker {
 
 	int              epoll;
 	int              signals;
-	struct watch     link_watch, work_watch, listen_watch;
 	struct bus_link *link;
 	struct session  *work;
 	struct session  *listen;

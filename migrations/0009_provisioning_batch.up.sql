@@ -29,6 +29,10 @@ INSERT INTO steward.upkeep DEFAULT VALUES;
 DELETE FROM steward.upkeep WHERE EXISTS (SELECT FROM steward.quarantine WHERE source = 'steward.upkeep');
 SELECT steward.quarantine_restore('steward.upkeep');
 
+CREATE INDEX idx_outbox_alerts ON public.notification_outbox (created_at)
+    WHERE notification_type = 'workspace_provisioning_failure' AND status IN ('pending', 'queued');
+COMMENT ON INDEX public.idx_outbox_alerts IS 'failure alerts that nobody delivered yet; upkeep counts them';
+
 -- Tells everybody whom a match that was put back concerns.  The people get a
 -- code; the words of the database are for administrators only.
 CREATE FUNCTION steward.match_tell(match uuid, advisor uuid, restored public.match_status, code text, reason text)
@@ -208,40 +212,63 @@ END $$;
 COMMENT ON FUNCTION steward.provision_failed(uuid, text, text, text, boolean) IS
     'counts a failed attempt; true when the job is tried again after its pause, false when it was given up';
 
--- Everything that the jobs promise, in one statement.  The joins that must never
--- become a scan of a whole table are written as look-ups, because the planner
--- knows neither how many jobs there are nor, on a new database, how much else.
-CREATE FUNCTION steward.provision_apply(jobs uuid[], replaces boolean) RETURNS int
-    LANGUAGE plpgsql SET enable_hashjoin = on AS $$
+-- Claim and effect of up to that many jobs in one statement, because starting a
+-- statement is most of what a lone job costs; for the same reason it holds no node
+-- that only the odd job needs.  Odd jobs - not an ordinary finalized match of a
+-- project that has an owner and no other advisor - are claimed, left alone and
+-- handed back, to come again when they are judged.  A list of jobs narrows the
+-- claim to them.
+--
+-- What must never become a scan of a whole table is written so that the planner,
+-- who knows neither how many jobs there are nor, on a new database, how much else,
+-- has no choice: = ANY (ARRAY[..]) is neither hashed nor merged, a sub-select in
+-- the select list stays a look-up, and where the primary key is meant, no
+-- condition implies a partial index.
+CREATE FUNCTION steward.provision_apply(jobs uuid[], most int, share int, judged boolean,
+                                        OUT taken int, OUT claimed int, OUT completed int, OUT odd uuid[])
+    LANGUAGE plpgsql AS $$
 DECLARE
     stamp  timestamptz := steward.now();
     moment text := steward.iso(stamp);
-    done   int;
+    oldest timestamptz := '-infinity';
+    newest timestamptz := stamp;
     told   int;
 BEGIN
-    IF replaces THEN
-        UPDATE public.project_advisors a SET status = 'removed', updated_at = stamp
-          FROM public.workspace_provisioning_queue q
-         WHERE q.id = ANY (jobs) AND a.project_id = q.project_id AND a.advisor_id <> q.advisor_id
-           AND a.status IN ('pending_approval', 'active');
+    -- The index of ready jobs keeps every job that was done since the last vacuum;
+    -- listed ones are not looked for in front of the first of them.
+    IF jobs IS NOT NULL THEN
+        SELECT min(q.next_retry_at), LEAST(max(q.next_retry_at), stamp) INTO oldest, newest
+          FROM public.workspace_provisioning_queue q WHERE q.id = ANY (jobs);
     END IF;
 
-    WITH j AS MATERIALIZED (
-        SELECT q.id, q.organization_id, q.match_id, q.project_id, q.advisor_id, q.requested_by,
-               COALESCE((SELECT u.preferred_locale FROM public.projects p
-                           JOIN public.user_preferences u ON u.user_id = p.owner_id
-                          WHERE p.id = q.project_id), 'en') AS locale,
+    WITH locked AS MATERIALIZED (
+        SELECT q.id, q.organization_id, q.match_id, q.project_id, q.advisor_id, q.requested_by, q.next_retry_at, q.created_at,
+               p.owner_id
+          FROM public.workspace_provisioning_queue q JOIN public.projects p ON p.id = ANY (ARRAY[q.project_id])
+         WHERE q.status = 'pending' AND q.next_retry_at >= oldest AND q.next_retry_at <= newest
+           AND (jobs IS NULL OR q.id = ANY (jobs))
+           AND (share = 10000 OR steward.rollout_bucket('advisor_auto_provision', q.project_id) < share)
+         ORDER BY q.next_retry_at
+         LIMIT most
+           FOR UPDATE OF q SKIP LOCKED FOR NO KEY UPDATE OF p SKIP LOCKED
+    ), j AS MATERIALIZED (
+        SELECT DISTINCT ON (l.project_id) l.*,
+               COALESCE((SELECT u.preferred_locale FROM public.user_preferences u WHERE u.user_id = l.owner_id), 'en') AS locale,
                (SELECT m.id FROM public.project_chat_log_minimal m
-                 WHERE m.project_id = q.project_id AND m.client_msg_id = q.match_id) IS NULL AS unwelcomed
-          FROM public.workspace_provisioning_queue q
-         WHERE q.id = ANY (jobs)
-         ORDER BY q.project_id
+                 WHERE m.project_id = l.project_id AND m.client_msg_id = l.match_id) IS NULL AS unwelcomed,
+               judged OR l.owner_id IS NOT NULL
+               AND (SELECT r.status = 'finalized' AND r.matched_advisor_id = l.advisor_id
+                      FROM public.advisor_match_requests r WHERE r.id = l.match_id) IS TRUE
+               AND (SELECT a.advisor_id FROM public.project_advisors a
+                     WHERE a.project_id = l.project_id AND a.status <> ALL ('{invited, inactive, removed}')
+                       AND a.advisor_id <> l.advisor_id) IS NULL AS ordinary
+          FROM locked l ORDER BY l.project_id, l.next_retry_at, l.created_at
     ), member AS (
         INSERT INTO public.project_advisors AS a
                (organization_id, project_id, advisor_id, status, role, added_by, assigned_at, created_at,
                 workspace_granted_at, updated_at)
         SELECT j.organization_id, j.project_id, j.advisor_id, 'active', 'advisor', j.requested_by, stamp, stamp, stamp, stamp
-          FROM j
+          FROM j WHERE j.ordinary
         ON CONFLICT (project_id, advisor_id) DO UPDATE
            SET status = 'active', assigned_at = stamp, updated_at = stamp
          WHERE a.status <> 'active'
@@ -249,71 +276,107 @@ BEGIN
         INSERT INTO public.unified_chat_sessions AS s
                (organization_id, project_id, user_id, actor_type, session_state, preferred_locale, created_at, last_active)
         SELECT j.organization_id, j.project_id, j.advisor_id, 'advisor', 'active', j.locale, stamp, stamp
-          FROM j
+          FROM j WHERE j.ordinary
         ON CONFLICT (project_id, user_id) DO UPDATE
            SET session_state = 'active', last_active = stamp
          WHERE s.session_state <> 'active'
     ), number AS (
         -- Numbers are taken only for what will be written, or there would be gaps.
         INSERT INTO public.project_chat_seq AS x (project_id, last_seq, last_event_seq)
-        SELECT j.project_id, 1, 1 FROM j WHERE j.unwelcomed
+        SELECT j.project_id, 1, 1 FROM j WHERE j.ordinary AND j.unwelcomed
         ON CONFLICT (project_id) DO UPDATE
            SET last_seq = x.last_seq + 1, last_event_seq = x.last_event_seq + 1
         RETURNING project_id, last_seq, last_event_seq
+    ), numbered AS MATERIALIZED (
+        -- FULL, because it cannot be a nested loop, which a low estimate would make it.
+        SELECT j.organization_id, j.project_id, j.match_id, j.advisor_id, n.last_seq, n.last_event_seq
+          FROM j FULL JOIN number n ON n.project_id = j.project_id
     ), message AS (
         INSERT INTO public.project_chat_log_minimal
                (organization_id, project_id, user_id, actor_type, message_type, mode, message_text, seq, client_msg_id,
                 created_at, response_data)
-        SELECT j.organization_id, j.project_id, NULL, 'system', 'system', 'plan',
-               'Advisor has joined the workspace and is ready to help!', n.last_seq, j.match_id, stamp,
-               jsonb_build_object('event_code', 'advisor_joined', 'advisor_id', j.advisor_id,
-                                  'match_id', j.match_id, 'timestamp', moment)
-          FROM j JOIN number n USING (project_id)
+        SELECT n.organization_id, n.project_id, NULL, 'system', 'system', 'plan',
+               'Advisor has joined the workspace and is ready to help!', n.last_seq, n.match_id, stamp,
+               jsonb_build_object('event_code', 'advisor_joined', 'advisor_id', n.advisor_id,
+                                  'match_id', n.match_id, 'timestamp', moment)
+          FROM numbered n WHERE n.last_seq IS NOT NULL
     ), event AS (
         INSERT INTO steward.event (organization_id, project_id, seq, name, data, created_at)
-        SELECT j.organization_id, j.project_id, n.last_event_seq, 'advisor.workspace_ready',
-               jsonb_build_object('matchId', j.match_id, 'advisorId', j.advisor_id, 'projectId', j.project_id,
+        SELECT n.organization_id, n.project_id, n.last_event_seq, 'advisor.workspace_ready',
+               jsonb_build_object('matchId', n.match_id, 'advisorId', n.advisor_id, 'projectId', n.project_id,
                                   'timestamp', moment, 'seq', n.last_event_seq, 'userId', 'system',
-                                  'content', jsonb_build_object('matchId', j.match_id, 'advisorId', j.advisor_id,
-                                                                'projectId', j.project_id, 'timestamp', moment)),
+                                  'content', jsonb_build_object('matchId', n.match_id, 'advisorId', n.advisor_id,
+                                                                'projectId', n.project_id, 'timestamp', moment)),
                stamp
-          FROM j JOIN number n USING (project_id)
+          FROM numbered n WHERE n.last_seq IS NOT NULL
     ), completed AS (
         UPDATE public.workspace_provisioning_queue q
            SET status = 'completed', completed_at = stamp, updated_at = stamp, locked_at = NULL, locked_by = NULL
-         WHERE q.id = ANY (jobs)
-        RETURNING 1
+         WHERE q.id = ANY (ARRAY(SELECT j.id FROM j WHERE j.ordinary))
     )
-    SELECT (SELECT count(*) FROM completed), (SELECT count(*) FROM number) INTO done, told;
+    SELECT (SELECT count(*) FROM locked), count(*), count(*) FILTER (WHERE j.ordinary),
+           count(*) FILTER (WHERE j.ordinary AND j.unwelcomed), array_agg(j.id) FILTER (WHERE NOT j.ordinary)
+      INTO taken, claimed, completed, told, odd
+      FROM j;
 
     IF told > 0 THEN
         PERFORM pg_notify('steward_event', '');
     END IF;
-    RETURN done;
 END $$;
-COMMENT ON FUNCTION steward.provision_apply(uuid[], boolean) IS
-    'membership, session, welcome, event and completion of jobs of distinct projects; raises when one of them cannot be had';
+COMMENT ON FUNCTION steward.provision_apply(uuid[], int, int, boolean) IS
+    'claims ready jobs of distinct projects and does them: membership, session, welcome, event, completion; raises when one of them cannot be had';
+
+-- The claim alone, for a batch that was refused: its jobs stay locked while they
+-- are tried in parts.
+CREATE FUNCTION steward.provision_claim(most int, share int, OUT taken int, OUT jobs uuid[])
+    LANGUAGE plpgsql AS $$
+BEGIN
+    WITH locked AS MATERIALIZED (
+        SELECT q.id, q.project_id, q.next_retry_at, q.created_at
+          FROM public.workspace_provisioning_queue q JOIN public.projects p ON p.id = ANY (ARRAY[q.project_id])
+         WHERE q.status = 'pending' AND q.next_retry_at <= steward.now()
+           AND (share = 10000 OR steward.rollout_bucket('advisor_auto_provision', q.project_id) < share)
+         ORDER BY q.next_retry_at
+         LIMIT most
+           FOR UPDATE OF q SKIP LOCKED FOR NO KEY UPDATE OF p SKIP LOCKED
+    )
+    SELECT (SELECT count(*) FROM locked), array_agg(c.id ORDER BY c.project_id)
+      INTO taken, jobs
+      FROM (SELECT DISTINCT ON (l.project_id) l.id, l.project_id
+              FROM locked l ORDER BY l.project_id, l.next_retry_at, l.created_at) c;
+END $$;
+COMMENT ON FUNCTION steward.provision_claim(int, int) IS
+    'locks ready jobs; how many, and the one of each project that comes first';
 
 -- When a batch raises, it is split until the poison is alone; its neighbours are
 -- done in the same call.  Eighths rather than halves: the work that is thrown away
 -- is a quarter more than the batch instead of twice it, and a lock that somebody
 -- holds is waited for four times instead of nine.
-CREATE FUNCTION steward.provision_split(jobs uuid[], replaces boolean, worker text,
-                                        OUT completed int, OUT retried int, OUT rolled_back int)
+CREATE FUNCTION steward.provision_split(jobs uuid[], most int, share int, judged boolean, worker text,
+                                        OUT taken int, OUT claimed int, OUT completed int, OUT retried int, OUT rolled_back int)
     LANGUAGE plpgsql AS $$
 DECLARE
-    size    int := (cardinality(jobs) + 7) / 8;
+    odd     uuid[];
+    size    int;
     first   int := 1;
     state   text;
     problem text;
     part    record;
 BEGIN
-    completed := 0;
     retried := 0;
     rolled_back := 0;
     BEGIN
-        completed := steward.provision_apply(jobs, replaces);
-        RETURN;
+        IF judged THEN
+            UPDATE public.project_advisors a SET status = 'removed', updated_at = steward.now()
+              FROM public.workspace_provisioning_queue q
+             WHERE q.id = ANY (jobs) AND a.project_id = ANY (ARRAY[q.project_id]) AND a.advisor_id <> q.advisor_id
+               AND a.status <> ALL ('{invited, inactive, removed}');
+        END IF;
+        part := steward.provision_apply(jobs, most, share, judged);
+        taken := part.taken;
+        claimed := part.claimed;
+        completed := part.completed;
+        odd := part.odd;
     EXCEPTION WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, problem = MESSAGE_TEXT;
         IF steward.is_environment(state) THEN
@@ -321,7 +384,23 @@ BEGIN
         END IF;
     END;
 
-    IF cardinality(jobs) = 1 THEN
+    IF state IS NULL THEN
+        IF odd IS NOT NULL THEN
+            part := steward.provision_odd(odd, share, worker);
+            completed := completed + part.completed;
+            retried := retried + part.retried;
+            rolled_back := rolled_back + part.rolled_back;
+        END IF;
+        RETURN;
+    END IF;
+
+    completed := 0;
+    IF jobs IS NULL THEN
+        part := steward.provision_claim(most, share);
+        taken := part.taken;
+        jobs := COALESCE(part.jobs, '{}');
+        claimed := cardinality(jobs);
+    ELSIF cardinality(jobs) = 1 THEN
         IF steward.provision_failed(jobs[1], worker, state, problem, left(state, 2) NOT IN ('22', '23')) THEN
             retried := 1;
         ELSE
@@ -329,15 +408,80 @@ BEGIN
         END IF;
         RETURN;
     END IF;
+    size := (cardinality(jobs) + 7) / 8;
     WHILE first <= cardinality(jobs) LOOP
-        part := steward.provision_split(jobs[first:first + size - 1], replaces, worker);
+        part := steward.provision_split(jobs[first:first + size - 1], size, share, judged, worker);
         completed := completed + part.completed;
         retried := retried + part.retried;
         rolled_back := rolled_back + part.rolled_back;
         first := first + size;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION steward.provision_split(uuid[], boolean, text) IS 'provision_apply that leaves only the jobs behind that cannot be done';
+COMMENT ON FUNCTION steward.provision_split(uuid[], int, int, boolean, text) IS
+    'provision_apply that leaves only the jobs behind that cannot be done; without a list, for the next ones';
+
+CREATE FUNCTION steward.provision_odd(jobs uuid[], share int, worker text,
+                                      OUT completed int, OUT retried int, OUT rolled_back int)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    ready     uuid[];
+    hopeless  uuid[];
+    obstacles text[];
+    part      record;
+BEGIN
+    completed := 0;
+    retried := 0;
+    rolled_back := 0;
+    WITH judged AS (
+        -- The LIMITs keep these look-ups from being joined any other way, and the
+        -- OFFSET keeps the maximum from being looked for among all finalized matches.
+        SELECT q.id, q.project_id,
+               CASE WHEN p.owner_id IS NULL THEN 'owner_missing'
+                    -- A job that was written by hand for a match nobody finalized yet is its writer's business.
+                    WHEN m.status <> 'finalized' AND m.finalized_at IS NOT NULL THEN 'match_changed'
+                    WHEN m.status = 'finalized' AND m.matched_advisor_id IS DISTINCT FROM q.advisor_id THEN 'match_changed'
+                    WHEN o.since > COALESCE(m.finalized_at, q.created_at) THEN 'advisor_conflict'
+               END AS obstacle
+          FROM public.workspace_provisioning_queue q
+          JOIN public.projects p ON p.id = ANY (ARRAY[q.project_id])
+          CROSS JOIN LATERAL (
+               SELECT r.status, r.finalized_at, r.matched_advisor_id
+                 FROM public.advisor_match_requests r WHERE r.id = q.match_id LIMIT 1) m
+          LEFT JOIN LATERAL (
+               SELECT COALESCE((SELECT max(e.finalized_at)
+                                  FROM (SELECT f.finalized_at FROM public.advisor_match_requests f
+                                         WHERE f.project_id = a.project_id AND f.status::text = 'finalized'
+                                           AND f.matched_advisor_id = a.advisor_id OFFSET 0) e),
+                               a.assigned_at) AS since
+                 FROM public.project_advisors a
+                WHERE a.project_id = q.project_id AND a.status <> ALL ('{invited, inactive, removed}')
+                  AND a.advisor_id <> q.advisor_id
+                LIMIT 1) o ON true
+         WHERE q.id = ANY (jobs)
+    )
+    SELECT array_agg(g.id ORDER BY g.project_id) FILTER (WHERE g.obstacle IS NULL),
+           array_agg(g.id ORDER BY g.project_id) FILTER (WHERE g.obstacle IS NOT NULL),
+           array_agg(g.obstacle ORDER BY g.project_id) FILTER (WHERE g.obstacle IS NOT NULL)
+      INTO ready, hopeless, obstacles
+      FROM judged g;
+
+    IF ready IS NOT NULL THEN
+        part := steward.provision_split(ready, cardinality(ready), share, true, worker);
+        completed := part.completed;
+        retried := part.retried;
+        rolled_back := part.rolled_back;
+    END IF;
+    FOR i IN 1 .. COALESCE(cardinality(hopeless), 0) LOOP
+        PERFORM steward.provision_failed(hopeless[i], worker, obstacles[i], CASE obstacles[i]
+            WHEN 'owner_missing'    THEN 'the project has no owner'
+            WHEN 'match_changed'    THEN 'the match is no longer finalized with this advisor'
+            WHEN 'advisor_conflict' THEN 'another advisor has become active in the project since'
+            END, false);
+        rolled_back := rolled_back + 1;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION steward.provision_odd(uuid[], int, text) IS
+    'judges jobs that are not ordinary: those that replace an advisor or were written by hand are done, the others given up';
 
 -- What other clients of the table left: locks nobody holds any more, and jobs
 -- whose match still has to be put back.
@@ -366,26 +510,24 @@ END $$;
 COMMENT ON FUNCTION steward.provision_reap(text, interval, int) IS
     'counts an attempt for every lock older than that and finishes rollbacks that were left; returns how many';
 
--- The planner is told what it cannot know: few rows, always by index.  Planning
--- anew at each call would cost more than a small batch itself.
+-- The planner is told what it cannot know: few rows, always by index and in its
+-- order, for a bitmap of all that is ready would defeat the limit.  Planning anew
+-- at each call would cost more than a small batch itself.  What is called from
+-- here has no SET of its own, and would pay for it.
 CREATE FUNCTION steward.provision_batch(worker text, batch_limit int)
     RETURNS TABLE (claimed int, completed int, retried int, rolled_back int, next_due_ms bigint, reaped int)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off
-    SET enable_hashjoin = off
-    SET enable_mergejoin = off
+    SET enable_bitmapscan = off
     SET lock_timeout = '200ms'
     AS $$
 DECLARE
-    share     int;        -- the buckets below it are on
-    taken     int;
-    ready     uuid[];
-    hopeless  uuid[];
-    obstacles text[];
-    replaces  boolean;
-    part      record;
+    share int;            -- the buckets below it are on
+    most  int;
+    taken int := 0;
+    part  record;
 BEGIN
     claimed := 0; completed := 0; retried := 0; rolled_back := 0; reaped := 0;
     batch_limit := GREATEST(batch_limit, 1);
@@ -397,82 +539,38 @@ BEGIN
         RETURN;
     END IF;
 
+    -- A hundred at a time: more gains nothing, and a poison throws less away.
+    LOOP
+        most := LEAST(batch_limit - taken, 100);
+        part := steward.provision_split(NULL, most, share, false, worker);
+        taken := taken + part.taken;
+        claimed := claimed + part.claimed;
+        completed := completed + part.completed;
+        retried := retried + part.retried;
+        rolled_back := rolled_back + part.rolled_back;
+        EXIT WHEN part.taken < most OR taken >= batch_limit;
+    END LOOP;
+
+    -- More may be ready when the batch was full or held several jobs of a project.
+    -- The rest is then left to the next call, and what is stale to that or to upkeep.
+    IF taken >= batch_limit OR taken > claimed THEN
+        next_due_ms := 0;
+        RETURN NEXT;
+        RETURN;
+    END IF;
     IF EXISTS (SELECT FROM public.workspace_provisioning_queue q
                 WHERE q.status = 'processing' AND q.locked_at < steward.now() - interval '2 minutes')
        OR EXISTS (SELECT FROM public.workspace_provisioning_queue q
                    WHERE q.status = 'rollback_needed' AND q.next_retry_at <= steward.now()) THEN
         reaped := steward.provision_reap(worker, interval '2 minutes', batch_limit);
     END IF;
-
-    WITH locked AS MATERIALIZED (
-        SELECT q.id, q.match_id, q.project_id, q.advisor_id, q.next_retry_at, q.created_at, p.owner_id
-          FROM public.workspace_provisioning_queue q JOIN public.projects p ON p.id = q.project_id
-         WHERE q.status = 'pending' AND q.next_retry_at <= steward.now()
-           AND (share = 10000 OR steward.rollout_bucket('advisor_auto_provision', q.project_id) < share)
-         ORDER BY q.next_retry_at
-         LIMIT batch_limit
-           FOR UPDATE OF q SKIP LOCKED FOR NO KEY UPDATE OF p SKIP LOCKED
-    ), chosen AS (
-        SELECT DISTINCT ON (l.project_id) l.* FROM locked l ORDER BY l.project_id, l.next_retry_at, l.created_at
-    ), judged AS (
-        -- The LIMITs keep these two look-ups from being joined any other way.
-        SELECT c.id, c.project_id, o.advisor_id IS NOT NULL AS replaces,
-               CASE WHEN c.owner_id IS NULL THEN 'owner_missing'
-                    -- A job that was written by hand for a match nobody finalized yet is its writer's business.
-                    WHEN m.status <> 'finalized' AND m.finalized_at IS NOT NULL THEN 'match_changed'
-                    WHEN m.status = 'finalized' AND m.matched_advisor_id IS DISTINCT FROM c.advisor_id THEN 'match_changed'
-                    WHEN o.since > COALESCE(m.finalized_at, c.created_at) THEN 'advisor_conflict'
-               END AS obstacle
-          FROM chosen c
-          CROSS JOIN LATERAL (
-               SELECT r.status, r.finalized_at, r.matched_advisor_id
-                 FROM public.advisor_match_requests r WHERE r.id = c.match_id LIMIT 1) m
-          LEFT JOIN LATERAL (
-               SELECT a.advisor_id, COALESCE(
-                          (SELECT max(e.finalized_at) FROM public.advisor_match_requests e
-                            WHERE e.project_id = a.project_id AND e.status = 'finalized' AND e.matched_advisor_id = a.advisor_id),
-                          a.assigned_at) AS since
-                 FROM public.project_advisors a
-                WHERE a.project_id = c.project_id AND a.status IN ('pending_approval', 'active')
-                  AND a.advisor_id <> c.advisor_id
-                LIMIT 1) o ON true
-    )
-    SELECT (SELECT count(*) FROM locked), count(*),
-           array_agg(g.id ORDER BY g.project_id) FILTER (WHERE g.obstacle IS NULL),
-           COALESCE(bool_or(g.replaces) FILTER (WHERE g.obstacle IS NULL), false),
-           array_agg(g.id ORDER BY g.project_id) FILTER (WHERE g.obstacle IS NOT NULL),
-           array_agg(g.obstacle ORDER BY g.project_id) FILTER (WHERE g.obstacle IS NOT NULL)
-      INTO taken, claimed, ready, replaces, hopeless, obstacles
-      FROM judged g;
-
-    -- A hundred at a time: more gains nothing, and a poison throws less away.
-    FOR i IN 1 .. COALESCE(cardinality(ready), 0) BY 100 LOOP
-        part := steward.provision_split(ready[i:i + 99], replaces, worker);
-        completed := completed + part.completed;
-        retried := retried + part.retried;
-        rolled_back := rolled_back + part.rolled_back;
-    END LOOP;
-    FOR i IN 1 .. COALESCE(cardinality(hopeless), 0) LOOP
-        PERFORM steward.provision_failed(hopeless[i], worker, obstacles[i], CASE obstacles[i]
-            WHEN 'owner_missing'    THEN 'the project has no owner'
-            WHEN 'match_changed'    THEN 'the match is no longer finalized with this advisor'
-            WHEN 'advisor_conflict' THEN 'another advisor has become active in the project since'
-            END, false);
-        rolled_back := rolled_back + 1;
-    END LOOP;
-
-    -- More may be ready when the batch was full or held several jobs of a project.
-    IF taken >= batch_limit OR taken > claimed THEN
-        next_due_ms := 0;
-    ELSE
-        -- Somebody may have put a job off to infinity.
-        SELECT ceil(extract(epoch FROM LEAST(q.next_retry_at, steward.now() + interval '1 day') - steward.now()) * 1000)
-          INTO next_due_ms
-          FROM public.workspace_provisioning_queue q
-         WHERE q.status = 'pending' AND q.next_retry_at > steward.now()
-           AND (share = 10000 OR steward.rollout_bucket('advisor_auto_provision', q.project_id) < share)
-         ORDER BY q.next_retry_at LIMIT 1;
-    END IF;
+    -- Somebody may have put a job off to infinity.
+    SELECT ceil(extract(epoch FROM LEAST(q.next_retry_at, steward.now() + interval '1 day') - steward.now()) * 1000)
+      INTO next_due_ms
+      FROM public.workspace_provisioning_queue q
+     WHERE q.status = 'pending' AND q.next_retry_at > steward.now()
+       AND (share = 10000 OR steward.rollout_bucket('advisor_auto_provision', q.project_id) < share)
+     ORDER BY q.next_retry_at LIMIT 1;
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION steward.provision_batch(text, int) IS
@@ -569,5 +667,5 @@ BEGIN
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION steward.provision_upkeep(text) IS
-    'reaps old locks, queues finalized matches that were forgotten, puts back those without an advisor, removes what is too old; bounded';
+    'reaps old locks, queues finalized matches that were forgotten, puts back those without an advisor, removes what is too old; bounded.  alerts_waiting: failure alerts that nobody delivered yet';
 GRANT EXECUTE ON FUNCTION steward.provision_upkeep(text) TO steward_worker;

@@ -9,6 +9,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "log.h"
+
 static long
 holder_pid(int fd)
 {
@@ -21,15 +23,15 @@ holder_pid(int fd)
 	return strtol(text, NULL, 10);
 }
 
-static enum err
-write_pid(int fd, const char *path, struct error *e)
+/* For the sentence that the next one gets; on a full disk that one does without. */
+static void
+write_pid(int fd)
 {
 	char text[32];
 	int  length = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
 
 	if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)length, 0) != length)
-		return err_errno(e, "%s", path);
-	return ERR_ok;
+		log_event(LOG_warning, "lock_unsigned", "pid=%ld", (long)getpid());
 }
 
 enum err
@@ -41,8 +43,10 @@ lock_take(const char *run_directory, int *fd, struct error *e)
 	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (*fd < 0)
 		return err_errno(e, "%s", path);
-	if (flock(*fd, LOCK_EX | LOCK_NB) == 0)
-		return write_pid(*fd, path, e);
+	if (flock(*fd, LOCK_EX | LOCK_NB) == 0) {
+		write_pid(*fd);
+		return ERR_ok;
+	}
 	if (errno == EWOULDBLOCK)
 		(void)err_set(e, ERR_refused,
 		    "steward is already running in %s with pid %ld; stop it first (stewardctl stop), or set another run_directory",

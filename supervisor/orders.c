@@ -49,6 +49,8 @@ tree_order_kind(struct tree *t, enum worker_kind kind, const struct msg *m)
 void
 tree_order(struct tree *t, const struct msg *m)
 {
+	if (m->type == MSG_reload)
+		t->reloaded_ms = clock_now_ms();
 	for (unsigned i = 0; i < WORKER_COUNT; i++)
 		tree_order_kind(t, (enum worker_kind)i, m);
 }

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "burial.h"
 #include "clock.h"
@@ -53,6 +55,9 @@ on_ready(struct slot *s, const char *database, const char *detail, int64_t now_m
 	slot_move(s, EVENT_said_ready);
 	if (s->kind->paused)
 		slot_pause_or_resume(s);
+	/* It may have read the configuration before, and was not there to hear. */
+	if (s->kind->tree->reloaded_ms >= s->started_ms)
+		slot_order(s, &(struct msg){ .type = MSG_reload });
 	events_tell(s->kind->tree->events, LOG_info, "worker_ready", s->name,
 	    "pid=%ld after_ms=%" PRId64 " database=%s", (long)s->pid, now_ms - s->started_ms, database);
 }
@@ -194,8 +199,10 @@ slot_open(struct kind *k, unsigned number, struct error *e)
 	err         = prepare(s, e);
 	if (err == ERR_ok)
 		k->slot[number] = s;
-	else
+	else {
+		bus_link_close(s->link);
 		free(s);
+	}
 	return err;
 }
 
@@ -220,8 +227,12 @@ slot_start(struct slot *s, int64_t now_ms)
 	memset(&s->report, 0, sizeof(s->report));
 	s->death = (struct watch){ pidfd, burial_on_death, s };
 	if (loop_add(t->loop, &s->death, &e) != ERR_ok) {
-		/* Unwatched it would never be buried; hang_timeout finds it at the latest. */
-		log_event(LOG_error, "worker_unwatched", "process=%s reason=\"%s\"", s->name, e.text);
+		/* Unwatched it would never be buried. */
+		slot_kill(s, SIGKILL);
+		(void)waitpid(s->pid, NULL, 0);
+		(void)close(pidfd);
+		s->death.fd = -1;
+		burial_of_unborn(s, &e, now_ms);
 	}
 }
 

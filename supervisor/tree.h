@@ -72,6 +72,7 @@ struct tree {
 	enum tree_mode       mode;
 	int                  open_rank; /* kinds above it wait for those below */
 	int64_t              opened_ms;
+	int64_t              reloaded_ms; /* the last time workers were told to read the configuration again */
 	struct kind          kind[WORKER_COUNT];
 };
 

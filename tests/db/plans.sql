@@ -32,7 +32,7 @@ BEGIN
     RETURN match;
 END $$;
 
-SELECT plan(7);
+SELECT plan(9);
 
 SELECT pg_temp.person() AS client, pg_temp.person() AS advisor
 \gset
@@ -69,6 +69,9 @@ $$;
 BEGIN;
 SELECT is(completed, 100, 'a batch of a hundred') FROM steward.provision_batch('test', 100);
 SELECT is(pg_temp.scans(), NULL, 'scans no table');
+SELECT is(completed, 100, 'another, while the statistics still call the memberships empty') FROM steward.provision_batch('test', 100);
+SELECT cmp_ok(idx_tup_fetch, '<', 1000::bigint, 'does not walk through a whole index of them for each job')
+  FROM pg_stat_xact_user_tables WHERE relname = 'project_advisors';
 COMMIT;
 BEGIN;
 SELECT is(swept, 0, 'upkeep') FROM steward.provision_upkeep('test');

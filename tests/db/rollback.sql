@@ -32,7 +32,7 @@ BEGIN
     RETURN match;
 END $$;
 
-SELECT plan(38);
+SELECT plan(39);
 
 SELECT pg_temp.person() AS client, pg_temp.person() AS advisor, pg_temp.person('admin') AS admin1, pg_temp.person('admin') AS admin2
 \gset
@@ -57,6 +57,7 @@ SELECT is(count(*), 2::bigint, 'one alert per administrator'), ok(bool_and(recip
        is(min(notification_type), 'workspace_provisioning_failure', 'of the documented type'), is(min(delivery_method), 'in_app', 'in the application'),
        ok(bool_and((SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(payload) k) = '{matchId,projectId,reason,timestamp}'), 'with exactly four keys')
   FROM notification_outbox WHERE match_request_id = :'match';
+SELECT is(u.alerts_waiting, (SELECT count(*)::int FROM notification_outbox), 'upkeep counts it as waiting') FROM steward.provision_upkeep('test') u;
 SELECT results_eq(format('SELECT recipient_id FROM steward.event WHERE project_id = %L AND name = ''advisor.workspace_failed'' ORDER BY seq', :'project'),
     format('VALUES (%L::uuid), (%L::uuid)', :'client', :'advisor'), 'client and advisor hear of it');
 SELECT ok(bool_and(data ->> 'status' = 'client_approved' AND data ->> 'code' = 'owner_missing' AND (data ->> 'administrators')::int = 2

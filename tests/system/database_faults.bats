@@ -126,22 +126,26 @@ local all all scram-sha-256' >$CLUSTER/data/pg_hba.conf"
 	space=steward$$
 	ip netns add "$space" 2>/dev/null || { space= && skip "cannot make a network namespace here"; }
 	ip link add "v$space" type veth peer name inner netns "$space"
-	ip addr add 10.213.7.1/30 dev "v$space"
+	ip addr add 10.213.7.1/29 dev "v$space"
 	ip link set "v$space" up
-	ip -n "$space" addr add 10.213.7.2/30 dev inner
+	ip -n "$space" addr add 10.213.7.2/29 dev inner
 	ip -n "$space" link set inner up
-	ip -n "$space" neigh replace 10.213.7.1 dev inner nud permanent lladdr "$(cat "/sys/class/net/v$space/address")"
+	# .3 is a machine that is switched off: named first in the conninfo, it must cost a pause and no more.
+	for host in 10.213.7.1 10.213.7.3; do
+		ip -n "$space" neigh replace "$host" dev inner nud permanent lladdr "$(cat "/sys/class/net/v$space/address")"
+	done
 	cluster_setup -c listen_addresses=10.213.7.1
-	echo 'host all all 10.213.7.0/30 trust' >>"$CLUSTER/data/pg_hba.conf"
+	echo 'host all all 10.213.7.0/29 trust' >>"$CLUSTER/data/pg_hba.conf"
 	sql -c 'SELECT pg_reload_conf()' >/dev/null
-	steward_set database.conninfo "\"host=10.213.7.1 dbname=steward user=steward\""
+	steward_set database.conninfo "\"host=10.213.7.3,10.213.7.1 dbname=steward user=steward\""
+	steward_set database.connect_timeout 2000
 	ip netns exec "$space" "$STEWARD_DIR/bin/steward" -c "$STEWARD_DIR/steward.conf" >>"$STEWARD_DIR/log" 2>&1 3>&- &
 	STEWARD_PID=$!
 	wait_until 10 database_is up
 	# Without its address the other end takes the packets and says nothing, no reset and no ARP failure.
-	ip addr del 10.213.7.1/30 dev "v$space"
+	ip addr del 10.213.7.1/29 dev "v$space"
 	wait_until 10 database_is down
-	ip addr add 10.213.7.1/30 dev "v$space"
+	ip addr add 10.213.7.1/29 dev "v$space"
 	make_matches 3
 	finalize
 	wait_until 10 nothing_waits

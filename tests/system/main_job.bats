@@ -249,17 +249,69 @@ all_done() {
 @test "a schema that is newer, then older, than the program: it waits and says what to do" {
 	start_steward
 	sql -c "INSERT INTO steward.migration (version, name, sha256) VALUES (9999, 'from the future', '')"
-	sql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'steward/%' AND datname = current_database()" >/dev/null
+	sql -c 'NOTIFY steward_schema'
 	wait_until 5 database_is schema_new
 	[[ $(database_detail) == *"schema 9999"*"upgrade steward"* ]]
 	sql -c "DELETE FROM steward.migration WHERE version = 9999"
 	wait_until 5 database_is up
 	sql -c "CREATE TABLE newest AS SELECT * FROM steward.migration ORDER BY version DESC LIMIT 1"
 	sql -c "DELETE FROM steward.migration WHERE version = (SELECT version FROM newest)"
-	sql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'steward/%' AND datname = current_database()" >/dev/null
+	sql -c 'NOTIFY steward_schema'
 	wait_until 5 database_is schema_old
 	[[ $(database_detail) == *"stewardctl db migrate"* ]]
 	sql -c "INSERT INTO steward.migration SELECT * FROM newest; DROP TABLE newest"
 	wait_until 5 database_is up
 	[ "$(field provisioning 0 restarts)" = 0 ]
+}
+
+@test "a server that has become read-only: nothing is counted, a new session is tried until one writes" {
+	steward_set workers.provisioning.processes 1
+	sql -c 'ALTER ROLE steward SET default_transaction_read_only = on'
+	start_steward
+	make_matches 2
+	finalize
+	wait_until 5 database_is down
+	[[ $(database_detail) == *"read-only transaction"* ]]
+	sql -c 'ALTER ROLE steward RESET default_transaction_read_only'
+	wait_until 5 nothing_waits
+	wait_until 5 database_is up
+	[ "$(count "workspace_provisioning_queue WHERE attempt_count > 0")" = 0 ]
+	books_are_right
+}
+
+@test "an error with long foreign words is shown, and costs no worker" {
+	name=$(printf 'ü%.0s' {1..31})
+	steward_set database.conninfo "\"host=$PGHOST dbname=$PGDATABASE user=$name\""
+	steward_set supervisor.hang_timeout 500
+	start_steward
+	wait_until 5 database_is down
+	[[ $(database_detail) == *ü* ]]
+	has_beaten_on() { [ "$(field provisioning 0 uptime_seconds)" -ge 2 ]; }
+	wait_until 5 has_beaten_on
+	[ "$(field provisioning 0 restarts)" = 0 ]
+}
+
+@test "the supervisor dies while a statement runs: the worker waits for it without spinning" {
+	sql <<-'SQL'
+		ALTER FUNCTION steward.provision_batch(text, int) RENAME TO provision_batch_at_once;
+		CREATE FUNCTION steward.provision_batch(worker text, batch_limit int)
+		    RETURNS TABLE (claimed int, completed int, retried int, rolled_back int, next_due_ms bigint, reaped int)
+		    LANGUAGE sql SECURITY DEFINER AS $$ SELECT pg_sleep(2); SELECT * FROM steward.provision_batch_at_once(worker, batch_limit) $$;
+		GRANT EXECUTE ON FUNCTION steward.provision_batch(text, int) TO steward_worker;
+	SQL
+	steward_set workers.provisioning.processes 1
+	start_steward
+	is_asleep() { [ "$(count "pg_stat_activity WHERE application_name = 'steward/provisioning[0]' AND wait_event = 'PgSleep'")" = 1 ]; }
+	wait_until 5 is_asleep
+	worker=$(pid_of provisioning 0)
+	kill -KILL "$STEWARD_PID"
+	# Ticks of 10 ms, read until it is gone: a spinning worker uses nearly 200 of them.
+	used=0
+	while ticks=$(awk '{ print $14 + $15 }' "/proc/$worker/stat" 2>/dev/null) && [ -n "$ticks" ]; do
+		used=$ticks
+		sleep 0.05
+	done
+	[ "$used" -lt 40 ]
+	sql -c 'DROP FUNCTION steward.provision_batch(text, int)' \
+		-c 'ALTER FUNCTION steward.provision_batch_at_once(text, int) RENAME TO provision_batch'
 }

@@ -209,7 +209,7 @@ our_options_stand_after_those_of_the_user(void **state)
 	assert_non_null(strstr(options, " -c tcp_keepalives_idle="));
 	assert_non_null(strstr(options, " -c idle_in_transaction_session_timeout="));
 	assert_string_equal(keyword_of(&k, "connect_timeout"), "6");
-	assert_string_equal(keyword_of(&k, "tcp_user_timeout"), "6000");
+	assert_string_equal(keyword_of(&k, "tcp_user_timeout"), "5100");
 	assert_string_equal(keyword_of(&k, "keepalives_idle"), "3");
 	assert_string_equal(keyword_of(&k, "application_name"), "steward/test");
 	assert_null(keyword_of(&k, "password"));

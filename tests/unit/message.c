@@ -342,10 +342,22 @@ will_not_encode_what_is_no_text(void **state)
 	memset(m.body.ask_scale.kind, 'x', sizeof(m.body.ask_scale.kind));
 	assert_int_equal(msg_encode(&m, wire, &used, &e), ERR_bad_message);
 	assert_string_equal(e.text, "ask_scale: kind does not end");
-	m.body.ask_scale.kind[0] = '\xFF';
-	m.body.ask_scale.kind[1] = '\0';
-	assert_int_equal(msg_encode(&m, wire, &used, &e), ERR_bad_message);
-	assert_string_equal(e.text, "ask_scale: kind is not UTF-8");
+}
+
+static void
+what_is_not_utf8_leaves_as_question_marks(void **state)
+{
+	struct msg   m = sample_of(MSG_ask_scale, USUAL), back;
+	uint8_t      wire[MSG_WIRE_SIZE];
+	size_t       used, end;
+	struct error e = { 0 };
+
+	(void)state;
+	/* A Latin-1 letter, a good letter, and one that was cut in the middle. */
+	(void)snprintf(m.body.ask_scale.kind, sizeof(m.body.ask_scale.kind), "%s", "f\xFC" "r \xC3\xBC \xE2\x82");
+	assert_int_equal(msg_encode(&m, wire, &used, &e), ERR_ok);
+	assert_int_equal(msg_decode(wire, used, PARTY_ctl, &back, &end, &e), ERR_ok);
+	assert_string_equal(back.body.ask_scale.kind, "f?r \xC3\xBC ??");
 }
 
 /* -------------------------------------------------------------- corpus */
@@ -409,6 +421,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(refuses_what_would_cost_memory),
 		cmocka_unit_test(refuses_what_the_encoder_never_writes),
 		cmocka_unit_test(will_not_encode_what_is_no_text),
+		cmocka_unit_test(what_is_not_utf8_leaves_as_question_marks),
 	};
 
 	if (argc == 3 && strcmp(argv[1], "--corpus") == 0) {
