@@ -202,7 +202,7 @@ bus_connect(nng_socket socket, const char *path, int timeout_ms, nng_dialer *dia
 		nng_aio_stop(a.deadline);
 		nng_aio_free(a.deadline);
 	}
-	if (rv == NNG_ECLOSED)
+	if (rv == NNG_ECLOSED || rv == NNG_ECANCELED)
 		rv = NNG_ETIMEDOUT;
 	return rv == 0 ? ERR_ok : bus_fail(e, rv, "connect to %s", path);
 }

@@ -25,8 +25,10 @@ tell(const struct strays *s, const char *text, size_t length)
 	char   quoted[LOG_QUOTE_SIZE];
 	size_t n = MIN(length, (size_t)STRAYS_LINE);
 
+	memcpy(line, text, n);
 	for (size_t i = 0; i < n; i++)
-		line[i] = (char)(text[i] == '\0' ? ' ' : text[i]);
+		if (line[i] == '\0')
+			line[i] = ' ';
 	while (n > 0 && (line[n - 1] == '\r' || line[n - 1] == ' '))
 		n--;
 	line[n] = '\0';
