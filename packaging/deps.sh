@@ -21,6 +21,12 @@ if [ "$(id -u)" != 0 ]; then
 fi
 echo "installing:$missing"
 export DEBIAN_FRONTEND=noninteractive
-$as_root apt-get update -q
+# A fresh machine may be updating itself.
+tries=0
+until $as_root apt-get update -q; do
+	tries=$((tries + 1))
+	[ $tries -lt 30 ] || exit 1
+	sleep 5
+done
 # shellcheck disable=SC2086 # one word per package
-$as_root apt-get install -q -y --no-install-recommends $missing
+$as_root apt-get -o DPkg::Lock::Timeout=300 install -q -y --no-install-recommends $missing

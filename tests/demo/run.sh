@@ -10,6 +10,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 demo=$top/tests/demo
 build=$top/build
 pgbin=$(pg_config --bindir)
+cd / # where everybody may be
 owner=$(id -un)
 [ "$(id -u)" != 0 ] || owner=postgres
 
@@ -22,13 +23,19 @@ as_owner() {
 }
 
 say() { printf '%s  %s\n' "$(date +%H:%M:%S.%3N)" "$*"; }
+fail() {
+	echo "make run: $*" >&2
+	exit 1
+}
 sql() { psql -XqAt -v ON_ERROR_STOP=1 -d steward "$@"; }
 
 # .run itself where its owner can reach it and a socket path fits, else a link to a place that does.
 find_place() {
 	if [ -L "$top/.run" ] && [ -d "$top/.run/" ]; then
 		place=$(readlink "$top/.run")
-	elif [ ${#top} -lt 50 ] && as_owner test -x "$top" && as_owner test -x "$build/workers"; then
+	elif [ -d "$top/.run/data" ]; then
+		place=$top/.run
+	elif [ ${#top} -lt 50 ] && [ -z "$(printf %s "$top" | tr -d 'A-Za-z0-9/._-')" ] && as_owner test -x "$top" && as_owner test -x "$build/workers"; then
 		place=$top/.run
 		mkdir -p "$place"
 	else
@@ -36,6 +43,10 @@ find_place() {
 		rm -rf "$top/.run"
 		ln -s "$place" "$top/.run"
 	fi
+	had=$(stat -c %U "$place/data" 2>/dev/null || echo "$owner")
+	[ "$had" = "$owner" ] || fail "$place belongs to $had; run it as $had, or remove $place (and $top/.run) to start anew"
+	exec 9>"$place/.lock"
+	flock -n 9 || fail "another make run is at work in $place; end it with Ctrl-C first"
 	mkdir -p "$place/sock" "$place/bin"
 	# The owner may not be able to read the build; the copy is what runs.
 	cp -f "$build/steward" "$build/stewardctl" "$build/workers/"* "$place/bin/"
@@ -60,30 +71,51 @@ recover() {
 start_postgres() {
 	if [ ! -e "$place/data/PG_VERSION" ]; then
 		say "making a PostgreSQL cluster in $place/data"
-		as_owner "$pgbin/initdb" -D "$place/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 >"$place/initdb.log" 2>&1
+		# Under its name only when it is whole.
+		rm -rf "$place/data.new"
+		as_owner "$pgbin/initdb" -D "$place/data.new" -U postgres -A trust -E UTF8 --locale=C.UTF-8 >"$place/initdb.log" 2>&1 9>&-
+		mv "$place/data.new" "$place/data"
 	fi
 	# setsid: Ctrl-C is for this script, which stops things in their order.
 	as_owner setsid "$pgbin/pg_ctl" -D "$place/data" -w -s -l "$place/postgres.log" start \
-		-o "-k $place/sock -c listen_addresses= -c track_commit_timestamp=on"
+		-o "-k $place/sock -c listen_addresses= -c track_commit_timestamp=on" 8>&- 9>&-
+	# pg_ctl may have believed the postmaster.pid that a killed one left.
+	wait_for 60 "PostgreSQL does not answer; see $place/postgres.log" pg_isready -q
 	say "PostgreSQL $(psql -XqAt -d postgres -c 'SHOW server_version') runs on $place/sock"
 }
 
+# wait_for SECONDS COMPLAINT COMMAND...
+wait_for() {
+	late=$(($(date +%s) + $1))
+	complaint=$2
+	shift 2
+	until "$@" >/dev/null 2>&1; do
+		[ "$(date +%s)" -lt $late ] || fail "$complaint"
+		sleep 0.05
+	done
+}
+
+works() { ctl status --json | jq -e '.state == "running" and .database.state == "up"'; }
+
 start_steward() {
 	# shellcheck disable=SC2024 # the log is this script's
-	as_owner setsid "$place/bin/steward" -c "$place/steward.conf" 2>>"$place/steward.log" &
+	as_owner setsid "$place/bin/steward" -c "$place/steward.conf" 2>>"$place/steward.log" 8>&- 9>&- &
 	until ctl ping >/dev/null 2>&1; do
 		kill -0 $! 2>/dev/null || { tail -n 5 "$place/steward.log" >&2; exit 1; }
 		sleep 0.05
 	done
 	supervisor=$(cat "$place/sock/steward.lock")
-	until ctl status --json | jq -e '.state == "running" and .database.state == "up"' >/dev/null; do sleep 0.05; done
+	wait_for 20 "steward does not get to work; ask $place/bin/stewardctl status, or see $place/steward.log" works
 	ctl status
 }
 
 ctl() { "$place/bin/stewardctl" -c "$place/steward.conf" "$@"; }
 
 stop_all() {
-	trap - EXIT INT TERM
+	trap - EXIT INT TERM HUP
+	set +e
+	# A trap runs with the redirections of what it interrupts.
+	exec >&8
 	echo
 	say "stopping steward and PostgreSQL"
 	if [ -n "${supervisor:-}" ] && kill "$supervisor" 2>/dev/null; then
@@ -137,10 +169,13 @@ export STEWARD__RUN_DIRECTORY="$place/sock" STEWARD__SUPERVISOR__LIBEXEC_DIRECTO
 export STEWARD__DATABASE__CONNINFO="host=$place/sock dbname=steward user=steward"
 recover
 trap 'status=$?; stop_all' EXIT
+exec 8>&1
 trap 'status=0; stop_all' INT TERM
+trap 'status=129; exec 8>/dev/null 2>&1; stop_all' HUP
 
 start_postgres
-ctl db setup --admin "host=$place/sock dbname=postgres user=postgres"
+ctl db setup --admin "host=$place/sock dbname=postgres user=postgres" ||
+	fail "the database of an earlier run does not fit; remove $place to start anew"
 start_steward
 
 began=$(sql -c 'SELECT clock_timestamp()')

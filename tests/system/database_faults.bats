@@ -125,6 +125,7 @@ local all all scram-sha-256' >$CLUSTER/data/pg_hba.conf"
 	[ "$(id -u)" = 0 ] || skip "needs root for a network namespace"
 	space=steward$$
 	ip netns add "$space" 2>/dev/null || { space= && skip "cannot make a network namespace here"; }
+	ip -n "$space" link >/dev/null 2>&1 || { ip netns delete "$space"; space= && skip "cannot enter a network namespace here"; }
 	ip link add "v$space" type veth peer name inner netns "$space"
 	ip addr add 10.213.7.1/29 dev "v$space"
 	ip link set "v$space" up

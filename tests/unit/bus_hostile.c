@@ -202,11 +202,14 @@ who_never_reads_costs_one_slot_and_is_closed(void **state)
 		for (int i = 0; i < ROWS; i++)
 			OK(bus_request_add(r, &row, &e));
 		bus_request_send(r);
-		still_answers(s);
+		/* The third ends every connection of this process, one that asks just then too. */
+		if (asked < 2)
+			still_answers(s);
 	}
 	/* Without reading. */
 	assert_int_equal(poll(&(struct pollfd){ fd, POLLRDHUP, 0 }, 1, DEADLINE_MS), 1);
 	(void)close(fd);
+	still_answers(s);
 	bus_server_close(s);
 }
 
