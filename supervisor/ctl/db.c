@@ -195,7 +195,7 @@ verify(const struct command_context *c, const struct admin *a, struct error *e)
 	if (version == 0)
 		output_line(c->out, "nothing is applied; run: sudo stewardctl db migrate");
 	r = output_finish(c->out, e);
-	return r != ERR_ok || good ? r : err_set(e, ERR_refused, "%s", "");
+	return r != ERR_ok || (good && version > 0) ? r : err_set(e, ERR_refused, "%s", "");
 }
 
 enum err
