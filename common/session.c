@@ -53,6 +53,7 @@ struct session {
 
 	enum session_state state;
 	char               detail[256];
+	int                version; /* of the schema, as last seen */
 	bool               trouble; /* the last call failed for a reason that a reconnect does not prove gone */
 
 	session_result_fn *on_result;
@@ -196,6 +197,21 @@ go_on_connecting(struct session *s, int64_t now_ms, struct error *e)
 	return ERR_ok;
 }
 
+/* Up; or at work on the schema before ours, which it does as long as its statements fit. */
+static void
+report_up(struct session *s)
+{
+	char detail[sizeof(s->detail)];
+
+	if (s->version == SCHEMA_VERSION) {
+		report(s, SESSION_up, "");
+		return;
+	}
+	(void)snprintf(detail, sizeof(detail), "at work on schema %d, this program knows %d; run: sudo stewardctl db migrate",
+	    s->version, SCHEMA_VERSION);
+	report(s, SESSION_schema_old, detail);
+}
+
 static void
 become_up(struct session *s, int64_t now_ms)
 {
@@ -205,7 +221,7 @@ become_up(struct session *s, int64_t now_ms)
 	s->news      = true;
 	s->has_tried = true;
 	if (!s->trouble)
-		report(s, SESSION_up, "");
+		report_up(s);
 }
 
 /* After the version and after each prepared statement: the next thing to set up. */
@@ -235,7 +251,8 @@ judge_version(struct session *s, const struct db_result *r, int64_t now_ms, stru
 	int64_t version = db_rows(r) == 1 ? db_int8(r, 0, "version", 0) : 0;
 	char    detail[sizeof(s->detail)];
 
-	if (version == SCHEMA_VERSION) {
+	s->version = (int)version;
+	if (version == SCHEMA_VERSION || version == SCHEMA_VERSION - 1) {
 		s->prepared = 0;
 		return set_up_next(s, now_ms, e);
 	}
@@ -255,7 +272,7 @@ finish_call(struct session *s, enum err code, const struct db_result *r, struct 
 	if (code == ERR_ok) {
 		s->trouble = false;
 		backoff_reset(&s->backoff);
-		report(s, SESSION_up, "");
+		report_up(s);
 		deliver(s, ERR_ok, r, NULL);
 		return ERR_ok;
 	}

@@ -9,6 +9,10 @@
 
 #include "db.h"
 
+/*
+ * A session on the schema just before ours is schema_old and works, so that an
+ * upgrade loses no time between restart and migration; on any other it waits.
+ */
 enum session_state { SESSION_down, SESSION_up, SESSION_schema_old, SESSION_schema_new };
 
 struct session;

@@ -258,7 +258,16 @@ all_done() {
 	sql -c "DELETE FROM steward.migration WHERE version = (SELECT version FROM newest)"
 	sql -c 'NOTIFY steward_schema'
 	wait_until 5 database_is schema_old
-	[[ $(database_detail) == *"stewardctl db migrate"* ]]
+	[[ $(database_detail) == *"at work on schema"*"stewardctl db migrate"* ]]
+	make_matches 2
+	finalize
+	wait_until 5 nothing_waits
+	books_are_right
+	sql -c "CREATE TABLE two AS SELECT * FROM steward.migration ORDER BY version DESC LIMIT 1" -c "DELETE FROM steward.migration WHERE version = (SELECT version FROM two)"
+	sql -c 'NOTIFY steward_schema'
+	waits_for_a_migration() { [[ $(database_detail) == *"this program needs"* ]]; }
+	wait_until 5 waits_for_a_migration
+	sql -c "INSERT INTO steward.migration SELECT * FROM two; DROP TABLE two"
 	sql -c "INSERT INTO steward.migration SELECT * FROM newest; DROP TABLE newest"
 	wait_until 5 database_is up
 	[ "$(field provisioning 0 restarts)" = 0 ]
