@@ -154,16 +154,18 @@ lint: deps $(B)/gen/schema.h
 	tests/layers.t
 
 # ------------------------------------------------------------------ the machine
-# What a fresh Debian needs to build, run, test and lint.  Nothing is done when all are there.
-PACKAGES := gcc make pkg-config libc6-dev libnng-dev libmsgpack-dev libconfig-dev libpq-dev libjansson-dev \
-            libsystemd-dev postgresql postgresql-client postgresql-common \
-            libcmocka-dev postgresql-15-pgtap bats perl jq clang clang-tidy libclang-rt-14-dev cppcheck shellcheck iproute2 util-linux \
-            debhelper dpkg-dev fakeroot lintian scdoc mmdebstrap systemd-container
+# What a fresh Debian needs: to build and run, to test and lint, to make the package.
+# Nothing is done when all are there.
+RUN_PACKAGES  := gcc make pkg-config libc6-dev libnng-dev libmsgpack-dev libconfig-dev libpq-dev libjansson-dev \
+                 libsystemd-dev postgresql postgresql-client postgresql-common jq util-linux
+TEST_PACKAGES := libcmocka-dev postgresql-15-pgtap bats perl iproute2 clang clang-tidy libclang-rt-14-dev cppcheck shellcheck
+DEB_PACKAGES  := debhelper dpkg-dev fakeroot lintian scdoc mmdebstrap systemd-container
 
 deps:
-	@sh packaging/deps.sh $(PACKAGES)
+	@sh packaging/deps.sh $(RUN_PACKAGES) $(TEST_PACKAGES) $(DEB_PACKAGES)
 
-run: deps
+run:
+	@sh packaging/deps.sh $(RUN_PACKAGES)
 	$(MAKE) all
 	tests/demo/run.sh
 

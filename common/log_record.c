@@ -296,6 +296,24 @@ put_pair(struct text *t, const struct pair *p)
 	put_field(t, key, n, p->value, p->length);
 }
 
+/* What `journalctl -x` explains carries the id of the explanation. */
+static void
+put_message_id(struct text *t, const char *event)
+{
+	static const struct {
+		const char *event;
+		const char *id;
+	} explained[] = {
+#define EXPLAINED(event, id) { #event, id },
+#include "catalogue.def"
+#undef EXPLAINED
+	};
+
+	for (size_t i = 0; i < COUNT_OF(explained); i++)
+		if (strcmp(explained[i].event, event) == 0)
+			put_text(t, "MESSAGE_ID", explained[i].id);
+}
+
 /* Of a worker: what it says itself, and what the supervisor says about it. */
 static bool
 is_worker(const char *name, size_t length)
@@ -319,6 +337,7 @@ log_record_journal(const struct log_record *r, char datagram[LOG_RECORD_SIZE])
 	put_text(&t, "PRIORITY", priority);
 	put_text(&t, "SYSLOG_IDENTIFIER", "steward");
 	put_text(&t, "STEWARD_EVENT", r->event);
+	put_message_id(&t, r->event);
 	put_text(&t, "STEWARD_NODE", r->node);
 	if (known)
 		put_text(&t, "STEWARD_WORKER", r->from);

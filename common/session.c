@@ -215,6 +215,8 @@ report_up(struct session *s)
 static void
 become_up(struct session *s, int64_t now_ms)
 {
+	/* A listener that was away may have missed that word too. */
+	s->schema_news |= s->has_tried && s->options.channel != NULL;
 	s->step      = STEP_up;
 	s->due_ms    = INT64_MAX;
 	s->up_ms     = now_ms;

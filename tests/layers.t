@@ -60,6 +60,10 @@ folders=$(git ls-files --cached --others --exclude-standard -- 'workers/*/*' | c
 tell "every row of workers.def has a folder in workers/, and the other way round" \
 	"$([ "$rows" = "$folders" ] || printf 'rows: %s\nfolders: %s\n' "$rows" "$folders")"
 
+tell "every id of catalogue.def is explained in the journal's catalogue, and the other way round" \
+	"$({ sed -n 's/^EXPLAINED(.*"\([0-9a-f]*\)")$/\1/p' common/catalogue.def
+		sed -n 's/^-- \([0-9a-f]\{32\}\)$/\1/p' packaging/journal/steward.catalog; } | sort | uniq -u)"
+
 tell "workers hold no SQL; statements.def does" \
 	"$(code | grep '^workers/' | xargs -r grep -nE '"(SELECT|INSERT|UPDATE|DELETE|WITH|BEGIN|COMMIT) ')"
 

@@ -125,7 +125,7 @@ static enum err
 explain_silence(const char *path, struct error *e)
 {
 	if (access(path, W_OK) != 0 && errno == EACCES)
-		return err_set(e, ERR_denied, "%s: permission denied; root and members of its group may ask", path);
+		return err_set(e, ERR_denied, "%s: permission denied; use sudo, or become a member of its group", path);
 	return err_set(e, ERR_not_running,
 	    "the daemon is not running: nobody listens on %s; start it with: systemctl start steward", path);
 }

@@ -269,6 +269,7 @@ all_done() {
 	wait_until 5 waits_for_a_migration
 	sql -c "INSERT INTO steward.migration SELECT * FROM two; DROP TABLE two"
 	sql -c "INSERT INTO steward.migration SELECT * FROM newest; DROP TABLE newest"
+	sql -c 'NOTIFY steward_schema'
 	wait_until 5 database_is up
 	[ "$(field provisioning 0 restarts)" = 0 ]
 }
