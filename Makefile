@@ -139,9 +139,30 @@ build-fuzz/tests/fuzz/%: build-fuzz/obj/tests/fuzz/%.o build-fuzz/common.a
 fuzz: deps fuzzers
 	FUZZ_RUNS=$${FUZZ_RUNS:-1000000} tests/fuzz/fuzz.t
 
+# ------------------------------------------------------------------ bench
+# Speed beside what others reach on the same machine, about an hour.  Exits with 1 when a bar is missed.
+BENCH_PACKAGES := s6 runit supervisor npm
+BENCH          := $(B)/bench
+
+deps-bench: deps
+	@command -v npm >/dev/null || sh packaging/deps.sh npm
+	@sh packaging/deps.sh $(filter-out npm,$(BENCH_PACKAGES))
+	@mkdir -p $(BENCH)
+	cp tests/bench/package.json tests/bench/package-lock.json $(BENCH)/
+	cd $(BENCH) && npm ci --no-audit --no-fund
+
+$(B)/tests/bench/latency: tests/bench/latency.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARNINGS) $(shell pkg-config --cflags libpq) -o $@ $< -lpq
+
+bench: deps-bench
+	$(MAKE) all kinds $(B)/tests/bench/latency
+	STEWARD_BUILD=$(CURDIR)/$(B) tests/bench/run; first=$$?; \
+		STEWARD_BUILD=$(CURDIR)/$(B) tests/bench/supervision --into tests/bench/RESULTS.md && exit $$first
+
 # ------------------------------------------------------------------ lint
 C_FILES := $(wildcard common/*.c supervisor/*.c supervisor/ctl/*.c workers/*/*.c)
-SCRIPTS := packaging/deps.sh packaging/deb.sh tests/run tests/layers.t tests/fuzz/fuzz.t .ci/run migrations/embed.sh $(wildcard tests/demo/*.sh)
+SCRIPTS := packaging/deps.sh packaging/deb.sh tests/run tests/layers.t tests/fuzz/fuzz.t .ci/run migrations/embed.sh $(wildcard tests/demo/*.sh) tests/bench/run tests/bench/supervision
 
 lint: deps $(B)/gen/schema.h
 	clang-tidy --quiet --warnings-as-errors='*' $(C_FILES) -- -std=c11 -D_GNU_SOURCE -DSTEWARD_VERSION='"$(VERSION)"' \
@@ -213,6 +234,6 @@ clean:
 
 -include $(shell find $(B)/obj $(B)/gen -name '*.d' 2>/dev/null)
 
-.PHONY: all kinds chaos tests-built check man deb test fuzzers fuzz lint deps run install clean
+.PHONY: deps-bench bench all kinds chaos tests-built check man deb test fuzzers fuzz lint deps run install clean
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -334,8 +334,10 @@ end(struct worker *w)
 {
 	session_destroy(w->listen);
 	session_destroy(w->work);
-	bus_link_close(w->link);
-	/* And not bus_fini(): nng gives up its locks while its reaper may still use them, and panics. */
+	/*
+	 * The link ends with the process.  Closing it may wait for a message that
+	 * just arrives, and nng's own end gives up locks that its reaper still uses.
+	 */
 	free(w->state);
 	if (w->signals >= 0)
 		(void)close(w->signals);

@@ -16,9 +16,7 @@ const provision = (match) => ({ name: 'provision_one', text: 'SELECT bench.provi
 const settings = {
   'graphile-default': {},
   'graphile-tuned': {
-    concurrentJobs: 24,
-    maxPoolSize: 25,
-    preset: { worker: { localQueue: { size: 500 }, completeJobBatchDelay: 0, failJobBatchDelay: 0 } }
+    concurrentJobs: 24, maxPoolSize: 25, localQueue: { size: 500 }, completeJobBatchDelay: 0, failJobBatchDelay: 0
   },
   'pgboss-burst': { batchSize: 100, burstWhenBatchFull: true },
   'pgboss-transactional': { batchSize: 100, burstWhenBatchFull: true, transactional: true }
@@ -26,10 +24,10 @@ const settings = {
 
 async function workGraphile (options) {
   const pgPool = new pg.Pool({ ...connection, max: options.maxPoolSize ?? 10 })
-  const { maxPoolSize, ...rest } = options
+  pgPool.on('error', console.error)
   await run({
-    ...rest,
     pgPool,
+    preset: { worker: options },
     taskList: {
       provision: (payload, helpers) => helpers.withPgClient((client) => client.query(provision(payload.match)))
     }

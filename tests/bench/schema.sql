@@ -124,8 +124,8 @@ CREATE FUNCTION bench.floor_batch(worker text, batch_limit int) RETURNS int
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off
-    SET enable_hashjoin = off
-    SET enable_mergejoin = off
+    SET enable_bitmapscan = off
+    SET jit = off
     AS $$
 DECLARE
     stamp  timestamptz := steward.now();
@@ -134,14 +134,16 @@ DECLARE
 BEGIN
     WITH locked AS MATERIALIZED (
         SELECT q.id, q.organization_id, q.match_id, q.project_id, q.advisor_id, q.requested_by, q.next_retry_at, p.owner_id
-          FROM public.workspace_provisioning_queue q JOIN public.projects p ON p.id = q.project_id
-         WHERE q.status = 'pending' AND q.next_retry_at <= steward.now()
+          FROM public.workspace_provisioning_queue q JOIN public.projects p ON p.id = ANY (ARRAY[q.project_id])
+         WHERE q.status = 'pending' AND q.next_retry_at <= stamp
          ORDER BY q.next_retry_at
          LIMIT batch_limit
            FOR UPDATE OF q SKIP LOCKED FOR NO KEY UPDATE OF p SKIP LOCKED
     ), j AS MATERIALIZED (
         SELECT DISTINCT ON (l.project_id) l.*,
-               COALESCE((SELECT u.preferred_locale FROM public.user_preferences u WHERE u.user_id = l.owner_id), 'en') AS locale
+               COALESCE((SELECT u.preferred_locale FROM public.user_preferences u WHERE u.user_id = l.owner_id), 'en') AS locale,
+               (SELECT m.id FROM public.project_chat_log_minimal m
+                 WHERE m.project_id = l.project_id AND m.client_msg_id = l.match_id) IS NULL AS unwelcomed
           FROM locked l ORDER BY l.project_id, l.next_retry_at
     ), member AS (
         INSERT INTO public.project_advisors AS a
@@ -162,27 +164,27 @@ BEGIN
          WHERE s.session_state <> 'active'
     ), number AS (
         INSERT INTO public.project_chat_seq AS x (project_id, last_seq)
-        SELECT j.project_id, 1 FROM j
-         WHERE (SELECT m.id FROM public.project_chat_log_minimal m
-                 WHERE m.project_id = j.project_id AND m.client_msg_id = j.match_id) IS NULL
+        SELECT j.project_id, 1 FROM j WHERE j.unwelcomed
         ON CONFLICT (project_id) DO UPDATE SET last_seq = x.last_seq + 1
         RETURNING project_id, last_seq
+    ), numbered AS MATERIALIZED (
+        SELECT j.organization_id, j.project_id, j.match_id, j.advisor_id, n.last_seq
+          FROM j FULL JOIN number n ON n.project_id = j.project_id
     ), message AS (
         INSERT INTO public.project_chat_log_minimal
                (organization_id, project_id, user_id, actor_type, message_type, mode, message_text, seq, client_msg_id,
                 created_at, response_data)
-        SELECT j.organization_id, j.project_id, NULL, 'system', 'system', 'plan',
-               'Advisor has joined the workspace and is ready to help!', n.last_seq, j.match_id, stamp,
-               jsonb_build_object('event_code', 'advisor_joined', 'advisor_id', j.advisor_id,
-                                  'match_id', j.match_id, 'timestamp', moment)
-          FROM j JOIN number n USING (project_id)
+        SELECT n.organization_id, n.project_id, NULL, 'system', 'system', 'plan',
+               'Advisor has joined the workspace and is ready to help!', n.last_seq, n.match_id, stamp,
+               jsonb_build_object('event_code', 'advisor_joined', 'advisor_id', n.advisor_id,
+                                  'match_id', n.match_id, 'timestamp', moment)
+          FROM numbered n WHERE n.last_seq IS NOT NULL
     ), completed AS (
         UPDATE public.workspace_provisioning_queue q
            SET status = 'completed', completed_at = stamp, updated_at = stamp, locked_at = NULL, locked_by = NULL
-          FROM j WHERE q.id = j.id
-        RETURNING 1
+         WHERE q.id = ANY (ARRAY(SELECT j.id FROM j))
     )
-    SELECT count(*) INTO done FROM completed;
+    SELECT count(*) INTO done FROM j;
     RETURN done;
 END $$;
 GRANT EXECUTE ON FUNCTION bench.floor_batch(text, int) TO steward_worker;
