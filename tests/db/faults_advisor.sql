@@ -1,37 +1,7 @@
 -- The faults of the reference, by number: each has a test here, or is somebody else's.
 
-\set QUIET on
-\pset fieldsep '\n'
-SET client_min_messages = warning;
+\ir setup.psql
 CREATE EXTENSION IF NOT EXISTS dblink;
-
--- People, projects and matches, as a client of the tables would make them.
-CREATE FUNCTION pg_temp.person(role text DEFAULT NULL) RETURNS uuid LANGUAGE sql AS $$
-    INSERT INTO auth.users (id, email, raw_app_meta_data)
-    SELECT id, id || '@example.org', CASE WHEN role IS NULL THEN '{}' ELSE jsonb_build_object('role', role) END
-      FROM gen_random_uuid() id RETURNING id
-$$;
-CREATE FUNCTION pg_temp.project(owner uuid) RETURNS uuid LANGUAGE sql AS $$
-    INSERT INTO projects (owner_id, name) VALUES (owner, 'a project') RETURNING id
-$$;
-CREATE FUNCTION pg_temp.approved_match(project uuid, advisor uuid) RETURNS uuid LANGUAGE plpgsql AS $$
-DECLARE
-    match uuid;
-BEGIN
-    INSERT INTO advisor_match_requests (project_id, requested_by, match_criteria, expires_at)
-    SELECT project, COALESCE(owner_id, advisor), '{}', steward.now() + interval '2 hours' FROM projects WHERE id = project
-    RETURNING id INTO match;
-    UPDATE advisor_match_requests SET status = 'matched', matched_advisor_id = advisor WHERE id = match;
-    UPDATE advisor_match_requests SET status = 'client_approved' WHERE id = match;
-    RETURN match;
-END $$;
-CREATE FUNCTION pg_temp.finalized_match(project uuid, advisor uuid) RETURNS uuid LANGUAGE plpgsql AS $$
-DECLARE
-    match uuid := pg_temp.approved_match(project, advisor);
-BEGIN
-    UPDATE advisor_match_requests SET status = 'finalized' WHERE id = match;
-    RETURN match;
-END $$;
 
 SELECT plan(35);
 
