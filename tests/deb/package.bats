@@ -98,3 +98,13 @@ setup() {
 	! command -v zsh >/dev/null || zsh -n usr/share/zsh/vendor-completions/_stewardctl
 	! command -v fish >/dev/null || fish -n usr/share/fish/vendor_completions.d/stewardctl.fish
 }
+
+# Files that packages we pull in leave behind are theirs, not ours.
+@test "piuparts: installed and purged, nothing of it is left" {
+	machine_possible >/dev/null || skip "$(machine_possible)"
+	command -v piuparts >/dev/null || skip "there is no piuparts; run: make deps"
+	[ -e "$ROOT" ] || skip "the root of the containers is not made yet"
+	piuparts -d "$SUITE" -e "$ROOT" -I '/^(root/\.ssh|var/(cache|lib|log)/private|var/lib/systemd/.*)/' \
+		--no-upgrade-test "$PACKAGE" >"$BATS_TEST_TMPDIR/log" 2>&1 || { tail -n 40 "$BATS_TEST_TMPDIR/log"; false; }
+	grep -q 'PASS: All tests' "$BATS_TEST_TMPDIR/log"
+}
