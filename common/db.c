@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "db_private.h"
+#include "db_libpq.h"
 
 #include "clock.h"
 
 #include <errno.h>
-#include <libpq-fe.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,17 +33,17 @@ start(struct db *db, const struct db_options *o, struct error *e)
 
 	db->hosts = k.hosts;
 	if (r == ERR_ok)
-		db->pg = PQconnectStartParams(k.key, k.value, 1);
+		db->pg = libpq()->connectStartParams(k.key, k.value, 1);
 	db_keywords_wipe(&k);
 	if (r != ERR_ok)
 		return r;
 	if (db->pg == NULL)
 		return err_set(e, ERR_no_memory, "connect to the database: memory ran out");
-	(void)PQsetNoticeProcessor(db->pg, swallow, NULL);
-	if (PQstatus(db->pg) == CONNECTION_BAD)
+	(void)libpq()->setNoticeProcessor(db->pg, swallow, NULL);
+	if (libpq()->status(db->pg) == CONNECTION_BAD)
 		return db_fail_connection(db->pg, e);
 	/* Only verbose errors carry the SQLSTATE of a refused connection. */
-	(void)PQsetErrorVerbosity(db->pg, PQERRORS_VERBOSE);
+	(void)libpq()->setErrorVerbosity(db->pg, PQERRORS_VERBOSE);
 	return ERR_ok;
 }
 
@@ -77,20 +76,20 @@ db_connect_start(const struct db_options *o, struct db **out, struct error *e)
 enum err
 db_connect_poll(struct db *db, enum db_wait *wait, struct error *e)
 {
-	struct pollfd p = { .fd = PQsocket(db->pg), .events = *wait == DB_WAIT_READ ? POLLIN : POLLOUT };
+	struct pollfd p = { .fd = libpq()->socket(db->pg), .events = *wait == DB_WAIT_READ ? POLLIN : POLLOUT };
 
 	/* Asked too early, libpq takes the socket for connected, writes, and waits without a limit. */
 	if (p.fd >= 0 && poll(&p, 1, 0) == 0)
 		return ERR_ok;
-	switch (PQconnectPoll(db->pg)) {
+	switch (libpq()->connectPoll(db->pg)) {
 	case PGRES_POLLING_READING:
 		*wait = DB_WAIT_READ;
 		return ERR_ok;
 	case PGRES_POLLING_OK:
 		*wait         = DB_WAIT_NOTHING;
 		db->connected = true;
-		(void)PQsetErrorVerbosity(db->pg, PQERRORS_DEFAULT);
-		(void)PQsetnonblocking(db->pg, 1);
+		(void)libpq()->setErrorVerbosity(db->pg, PQERRORS_DEFAULT);
+		(void)libpq()->setnonblocking(db->pg, 1);
 		return ERR_ok;
 	case PGRES_POLLING_FAILED:
 		return db_fail_connection(db->pg, e);
@@ -106,7 +105,7 @@ db_connect_poll(struct db *db, enum db_wait *wait, struct error *e)
 static enum err
 wait_for(const struct db *db, enum db_wait wait, int64_t deadline_ms, struct error *e)
 {
-	struct pollfd p = { .fd = PQsocket(db->pg), .events = wait == DB_WAIT_READ ? POLLIN : POLLOUT };
+	struct pollfd p = { .fd = libpq()->socket(db->pg), .events = wait == DB_WAIT_READ ? POLLIN : POLLOUT };
 
 	for (;;) {
 		int64_t left = deadline_ms - clock_now_ms();
@@ -133,7 +132,7 @@ connect_until(struct db *db, int64_t deadline_ms, struct error *e)
 			r = db_connect_poll(db, &wait, e);
 	}
 	if (r == ERR_ok)
-		(void)PQsetnonblocking(db->pg, 0);
+		(void)libpq()->setnonblocking(db->pg, 0);
 	return r;
 }
 
@@ -158,8 +157,11 @@ db_close(struct db *db)
 {
 	if (db == NULL)
 		return;
-	PQclear(db->result);
-	PQfinish(db->pg);
+	/* There is none when libpq could not even be loaded. */
+	if (db->pg != NULL) {
+		libpq()->clear(db->result);
+		libpq()->finish(db->pg);
+	}
 	free(db);
 }
 
@@ -175,13 +177,13 @@ db_parameter(const struct db *db, const char *keyword)
 	const char *value = NULL;
 
 	if (strcmp(keyword, "host") == 0)
-		value = PQhost(db->pg);
+		value = libpq()->host(db->pg);
 	else if (strcmp(keyword, "port") == 0)
-		value = PQport(db->pg);
+		value = libpq()->port(db->pg);
 	else if (strcmp(keyword, "dbname") == 0)
-		value = PQdb(db->pg);
+		value = libpq()->db(db->pg);
 	else if (strcmp(keyword, "user") == 0)
-		value = PQuser(db->pg);
+		value = libpq()->user(db->pg);
 	return value != NULL ? value : "";
 }
 
@@ -194,20 +196,20 @@ db_hosts(const struct db *db)
 int
 db_fd(const struct db *db)
 {
-	return PQsocket(db->pg);
+	return libpq()->socket(db->pg);
 }
 
 bool
 db_is_broken(const struct db *db)
 {
-	return db->connected && PQstatus(db->pg) == CONNECTION_BAD;
+	return db->connected && libpq()->status(db->pg) == CONNECTION_BAD;
 }
 
 /* --------------------------------------------------------------- results */
 static bool
 is_failure(const struct pg_result *r)
 {
-	ExecStatusType status = PQresultStatus(r);
+	ExecStatusType status = libpq()->resultStatus(r);
 
 	return status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY;
 }
@@ -222,12 +224,12 @@ hand_over(struct db *db, struct pg_result *pg, struct db_result **result, struct
 		return db_fail_connection(db->pg, e);
 	if (is_failure(pg)) {
 		r = db_fail_result(pg, NULL, 0, e);
-		PQclear(pg);
+		libpq()->clear(pg);
 		return r;
 	}
 	*result = calloc(1, sizeof(**result));
 	if (*result == NULL) {
-		PQclear(pg);
+		libpq()->clear(pg);
 		return err_set(e, ERR_no_memory, "read from the database: memory ran out");
 	}
 	(*result)->pg = pg;
@@ -239,7 +241,7 @@ enum err
 db_query(struct db *db, const char *sql, const char *const *parameters, int count, struct db_result **result,
     struct error *e)
 {
-	return hand_over(db, PQexecParams(db->pg, sql, count, NULL, parameters, NULL, NULL, 0), result, e);
+	return hand_over(db, libpq()->execParams(db->pg, sql, count, NULL, parameters, NULL, NULL, 0), result, e);
 }
 
 enum err
@@ -248,16 +250,16 @@ db_script(struct db *db, const char *sql, struct error *e)
 	enum err         code = ERR_ok;
 	struct pg_result *r;
 
-	if (PQsendQuery(db->pg, sql) == 0)
+	if (libpq()->sendQuery(db->pg, sql) == 0)
 		return db_fail_connection(db->pg, e);
-	for (int statement = 1; (r = PQgetResult(db->pg)) != NULL; statement++) {
-		ExecStatusType status = PQresultStatus(r);
+	for (int statement = 1; (r = libpq()->getResult(db->pg)) != NULL; statement++) {
+		ExecStatusType status = libpq()->resultStatus(r);
 
 		if (status == PGRES_COPY_IN)
-			(void)PQputCopyEnd(db->pg, "a script has no data for COPY FROM stdin");
+			(void)libpq()->putCopyEnd(db->pg, "a script has no data for COPY FROM stdin");
 		else if (status != PGRES_COPY_OUT && is_failure(r) && code == ERR_ok)
 			code = db_fail_result(r, sql, statement, e);
-		PQclear(r);
+		libpq()->clear(r);
 		/* Nothing reads the rows, and libpq would offer them for ever. */
 		if (status == PGRES_COPY_OUT)
 			return err_set(e, ERR_internal, "statement %d: a script cannot COPY TO stdout", statement);
@@ -275,7 +277,7 @@ sent(struct db *db, int ok, struct error *e)
 enum err
 db_send(struct db *db, const char *sql, struct error *e)
 {
-	return sent(db, PQsendQuery(db->pg, sql), e);
+	return sent(db, libpq()->sendQuery(db->pg, sql), e);
 }
 
 enum err
@@ -283,7 +285,7 @@ db_send_prepare(struct db *db, enum statement s, struct error *e)
 {
 	const struct statement_desc *d = statement_desc(s);
 
-	return sent(db, PQsendPrepare(db->pg, d->name, d->sql, d->parameter_count, db_statement_types(s)), e);
+	return sent(db, libpq()->sendPrepare(db->pg, d->name, d->sql, d->parameter_count, db_statement_types(s)), e);
 }
 
 enum err
@@ -291,13 +293,13 @@ db_send_statement(struct db *db, enum statement s, const char *const *parameters
 {
 	const struct statement_desc *d = statement_desc(s);
 
-	return sent(db, PQsendQueryPrepared(db->pg, d->name, d->parameter_count, parameters, NULL, NULL, 0), e);
+	return sent(db, libpq()->sendQueryPrepared(db->pg, d->name, d->parameter_count, parameters, NULL, NULL, 0), e);
 }
 
 enum err
 db_flush(struct db *db, enum db_wait *wait, struct error *e)
 {
-	int left = PQflush(db->pg);
+	int left = libpq()->flush(db->pg);
 
 	*wait = left == 1 ? DB_WAIT_WRITE : DB_WAIT_NOTHING;
 	return left >= 0 ? ERR_ok : db_fail_connection(db->pg, e);
@@ -307,18 +309,18 @@ enum err
 db_receive(struct db *db, struct db_result **result, struct error *e)
 {
 	struct pg_result *r;
-	bool              alive = PQconsumeInput(db->pg) != 0;
+	bool              alive = libpq()->consumeInput(db->pg) != 0;
 
 	/* Once the connection is gone libpq says busy for ever, but still has what the server said before. */
-	while (!alive || !PQisBusy(db->pg)) {
-		r = PQgetResult(db->pg);
+	while (!alive || !libpq()->isBusy(db->pg)) {
+		r = libpq()->getResult(db->pg);
 		if (r == NULL)
 			return hand_over(db, TAKE(db->result), result, e);
 		if (db->result != NULL && is_failure(db->result)) {
-			PQclear(r);
+			libpq()->clear(r);
 			continue;
 		}
-		PQclear(db->result);
+		libpq()->clear(db->result);
 		db->result = r;
 	}
 	return ERR_again;
@@ -327,21 +329,22 @@ db_receive(struct db *db, struct db_result **result, struct error *e)
 enum err
 db_consume(struct db *db, struct error *e)
 {
-	return PQconsumeInput(db->pg) != 0 ? ERR_ok : db_fail_connection(db->pg, e);
+	return libpq()->consumeInput(db->pg) != 0 ? ERR_ok : db_fail_connection(db->pg, e);
 }
 
-bool
-db_notified(struct db *db, const char *watched, bool *on_watched)
+unsigned
+db_notified(struct db *db, const char *const *channels, unsigned count)
 {
 	PGnotify *n;
-	bool      any = false;
+	unsigned  heard = 0;
 
-	while ((n = PQnotifies(db->pg)) != NULL) {
-		*on_watched |= strcmp(n->relname, watched) == 0;
-		PQfreemem(n);
-		any = true;
+	while ((n = libpq()->notifies(db->pg)) != NULL) {
+		for (unsigned i = 0; i < count; i++)
+			if (channels[i] != NULL && strcmp(n->relname, channels[i]) == 0)
+				heard |= 1U << i;
+		libpq()->freemem(n);
 	}
-	return any;
+	return heard;
 }
 
 /* ----------------------------------------------------------------- quote */
@@ -351,24 +354,24 @@ owned(char *quoted)
 {
 	char *copy = quoted != NULL ? strdup(quoted) : NULL;
 
-	PQfreemem(quoted);
+	libpq()->freemem(quoted);
 	return copy;
 }
 
 char *
 db_quote_name(struct db *db, const char *name)
 {
-	return owned(PQescapeIdentifier(db->pg, name, strlen(name)));
+	return owned(libpq()->escapeIdentifier(db->pg, name, strlen(name)));
 }
 
 char *
 db_quote_text(struct db *db, const char *text)
 {
-	return owned(PQescapeLiteral(db->pg, text, strlen(text)));
+	return owned(libpq()->escapeLiteral(db->pg, text, strlen(text)));
 }
 
 char *
 db_password_verifier(struct db *db, const char *password, const char *role)
 {
-	return owned(PQencryptPasswordConn(db->pg, password, role, NULL));
+	return owned(libpq()->encryptPasswordConn(db->pg, password, role, NULL));
 }

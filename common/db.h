@@ -109,8 +109,11 @@ NODISCARD enum err db_receive(struct db *db, struct db_result **result, struct e
 /* Read the socket; needed for notifications while no statement is under way. */
 NODISCARD enum err db_consume(struct db *db, struct error *e);
 
-/* Whether a notification had arrived since the last call; takes them all.  *on_watched is set when one was on that channel. */
-bool db_notified(struct db *db, const char *watched, bool *on_watched);
+/*
+ * On which of these channels (bit n for the n-th; NULL entries are none) notifications
+ * had arrived since the last call; takes them all.
+ */
+unsigned db_notified(struct db *db, const char *const *channels, unsigned count);
 
 bool db_is_broken(const struct db *db);
 
@@ -139,7 +142,7 @@ char *db_quote_text(struct db *db, const char *text);
 
 /* ------------------------------------------------------------ statements */
 struct statement_desc {
-	enum worker_kind kind;
+	enum worker_kind kind; /* or WORKER_scheduled */
 	const char      *name;
 	const char      *sql;
 	const char      *parameters; /* "text worker, int4 batch" */
@@ -147,5 +150,8 @@ struct statement_desc {
 	int              parameter_count;
 };
 const struct statement_desc *statement_desc(enum statement s);
+
+/* The word in the column kind. */
+const char *statement_kind_name(enum statement s);
 
 #endif

@@ -4,11 +4,10 @@
  * cannot parse, and such a piece may be half a password: its words are used only
  * where no password can be in them.
  */
-#include "db_private.h"
+#include "db_libpq.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,13 +22,15 @@ static const char server_options[] =
 static void
 options_cleanup(PQconninfoOption **list)
 {
-	PQconninfoFree(*list);
+	if (*list != NULL)
+		libpq()->conninfoFree(*list);
 }
 
 static void
 finish_cleanup(PGconn **pg)
 {
-	PQfinish(*pg);
+	if (*pg != NULL)
+		libpq()->finish(*pg);
 }
 
 static void
@@ -43,17 +44,20 @@ close_cleanup(int *fd)
 static enum err
 parse(const char *conninfo, PQconninfoOption **list, struct error *e)
 {
-	char *why    = NULL;
-	bool  secret = strstr(conninfo, "password") != NULL || strstr(conninfo, "://") != NULL;
+	char    *why    = NULL;
+	bool     secret = strstr(conninfo, "password") != NULL || strstr(conninfo, "://") != NULL;
+	enum err r      = libpq_load(e);
 
-	*list = PQconninfoParse(conninfo, &why);
+	if (r != ERR_ok)
+		return r;
+	*list = libpq()->conninfoParse(conninfo, &why);
 	if (*list != NULL)
 		return ERR_ok;
 	if (why == NULL)
 		return err_set(e, ERR_no_memory, "read the connection string: memory ran out");
 	(void)err_set(e, ERR_config, "the connection string cannot be read%s%.*s", secret ? "" : ": ",
 	    secret ? 0 : (int)strcspn(why, "\n"), why);
-	PQfreemem(why);
+	libpq()->freemem(why);
 	return ERR_config;
 }
 
@@ -85,10 +89,10 @@ resolve(const char *conninfo, PQconninfoOption **list, struct error *e)
 		return r;
 	/* An empty string is no connection string to libpq, but the name of no database. */
 	if (conninfo[0] != '\0')
-		pg = PQconnectStartParams(key, value, 1);
+		pg = libpq()->connectStartParams(key, value, 1);
 	else
-		pg = PQconnectStartParams(&key[1], &value[1], 0);
-	*list = PQconninfo(pg);
+		pg = libpq()->connectStartParams(&key[1], &value[1], 0);
+	*list = libpq()->conninfo(pg);
 	return *list != NULL ? ERR_ok : err_set(e, ERR_no_memory, "read the connection string: memory ran out");
 }
 

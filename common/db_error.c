@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "db_private.h"
+#include "db_libpq.h"
 
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,20 +128,20 @@ enum err
 db_fail_connection(const struct pg_conn *pg, struct error *e)
 {
 	char     line[ERROR_TEXT_SIZE];
-	enum err code = db_judge_connection(PQerrorMessage(pg), line, sizeof(line));
+	enum err code = db_judge_connection(libpq()->errorMessage(pg), line, sizeof(line));
 
-	if (PQconnectionNeedsPassword(pg))
-		return err_set(e, ERR_denied, "the database wants a password for role %s, and none was given", PQuser(pg));
+	if (libpq()->connectionNeedsPassword(pg))
+		return err_set(e, ERR_denied, "the database wants a password for role %s, and none was given", libpq()->user(pg));
 	return err_set(e, code, "%s", line[0] != '\0' ? line : "the connection to the database was lost");
 }
 
 enum err
 db_fail_result(const struct pg_result *r, const char *script, int statement, struct error *e)
 {
-	const char *state    = PQresultErrorField(r, PG_DIAG_SQLSTATE);
-	const char *primary  = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
-	const char *position = PQresultErrorField(r, PG_DIAG_STATEMENT_POSITION);
-	const char *message  = PQresultErrorMessage(r);
+	const char *state    = libpq()->resultErrorField(r, PG_DIAG_SQLSTATE);
+	const char *primary  = libpq()->resultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+	const char *position = libpq()->resultErrorField(r, PG_DIAG_STATEMENT_POSITION);
+	const char *message  = libpq()->resultErrorMessage(r);
 
 	/* No state: libpq itself wrote the result, because the connection broke. */
 	if (state == NULL)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * db_private - what the files of db share.  Nobody else includes this; libpq's
- * types appear by their struct names, so that libpq-fe.h stays in db*.c.
+ * types appear by their struct names; libpq-fe.h is behind db_libpq.h.
  */
 #ifndef STEWARD_DB_PRIVATE_H
 #define STEWARD_DB_PRIVATE_H

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "db_private.h"
+#include "db_libpq.h"
 
 #include <assert.h>
-#include <libpq-fe.h>
 #include <stdlib.h>
 
 /* Object ids of pg_type whose text is more than text. */
@@ -23,31 +22,31 @@ enum {
 int
 db_rows(const struct db_result *r)
 {
-	return PQntuples(r->pg);
+	return libpq()->ntuples(r->pg);
 }
 
 int
 db_columns(const struct db_result *r)
 {
-	return PQnfields(r->pg);
+	return libpq()->nfields(r->pg);
 }
 
 const char *
 db_column_name(const struct db_result *r, int column)
 {
-	return PQfname(r->pg, column);
+	return libpq()->fname(r->pg, column);
 }
 
 const char *
 db_text(const struct db_result *r, int row, int column)
 {
-	return PQgetisnull(r->pg, row, column) ? NULL : PQgetvalue(r->pg, row, column);
+	return libpq()->getisnull(r->pg, row, column) ? NULL : libpq()->getvalue(r->pg, row, column);
 }
 
 enum db_shape
 db_column_shape(const struct db_result *r, int column)
 {
-	switch (PQftype(r->pg, column)) {
+	switch (libpq()->ftype(r->pg, column)) {
 	case TYPE_INT2:
 	case TYPE_INT4:
 	case TYPE_INT8:
@@ -71,7 +70,7 @@ db_column_shape(const struct db_result *r, int column)
 const char *
 db_named_text(const struct db_result *r, int row, const char *column)
 {
-	int number = PQfnumber(r->pg, column);
+	int number = libpq()->fnumber(r->pg, column);
 
 	assert(number >= 0);
 	return db_text(r, row, number);
@@ -90,7 +89,7 @@ db_result_free(struct db_result *r)
 {
 	if (r == NULL)
 		return;
-	PQclear(r->pg);
+	libpq()->clear(r->pg);
 	free(r);
 }
 

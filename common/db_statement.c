@@ -46,6 +46,12 @@ statement_desc(enum statement s)
 	return &rows[s];
 }
 
+const char *
+statement_kind_name(enum statement s)
+{
+	return rows[s].kind == WORKER_scheduled ? "scheduled" : worker_desc(rows[s].kind)->name;
+}
+
 const unsigned int *
 db_statement_types(enum statement s)
 {

@@ -24,7 +24,7 @@ while read -r header door; do
 	tell "only $door includes <$header>" \
 		"$(code | grep -Ev "^($door)\$" | xargs grep -nE "#include <$header>")"
 done <<'DOORS'
-libpq-fe\.h|pg_config.*\.h    common/db[a-z_]*\.[ch]
+libpq-fe\.h|pg_config.*\.h    common/db_libpq\.h
 msgpack.*                     common/message_codec\.c
 libconfig\.h                  common/config[a-z_]*\.c
 nng/.*                        common/bus[a-z_]*\.[ch]

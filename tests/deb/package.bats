@@ -61,6 +61,11 @@ setup() {
 	run ! grep -c 'libsystemd\|libjansson' <(readelf -dW usr/libexec/steward/provisioning)
 }
 
+@test "libpq is loaded when it is needed, and depended on all the same" {
+	run ! grep -c libpq <(readelf -dW usr/bin/stewardctl)
+	dpkg-deb -f "$OUT/steward_$VERSION"_*.deb Depends | grep -q libpq5
+}
+
 @test "the manual pages are complete and have no mistake" {
 	for page in usr/share/man/man*/*.gz; do
 		run -0 bash -c "zcat '$page' | groff -man -Tutf8 -ww -z"
