@@ -237,8 +237,9 @@ bus_server_next(struct bus_server *s, struct msg *m, struct bus_peer *peer, stru
 	r->seq   = 0;
 	r->reply = NULL;
 	*peer    = r->peer;
-	if (nng_msg_alloc(&r->reply, 0) != 0)
-		r->reply = NULL;
+	/* Grown row by row it would be copied each time. */
+	if (nng_msg_alloc(&r->reply, 0) != 0 || nng_msg_reserve(r->reply, MSG_WIRE_SIZE) != 0)
+		nng_msg_free(TAKE(r->reply));
 	err = bus_unpack(TAKE(r->question), PARTY_ctl, m, &why);
 	if (err != ERR_ok) {
 		refuse(r, &why);

@@ -276,7 +276,7 @@ answer(struct supervisor *s, const struct msg *m, const struct bus_peer *peer, s
 	if (answers[m->type].answer == NULL)
 		err = err_set(&e, ERR_bad_message, "%s is not a question", msg_desc(m->type)->name);
 	else if (answers[m->type].acts)
-		err = rights_check(&s->rights, peer->uid, s->config.control_admin_group, &e);
+		err = rights_check(&s->rights, peer->uid, s->config.control_admin_group, clock_now_ms(), &e);
 	if (err == ERR_ok)
 		err = answers[m->type].answer(s, m, r, &e);
 	if (err != ERR_ok)

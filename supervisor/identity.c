@@ -3,14 +3,14 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <grp.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "account.h"
 
 /* Make it, or accept it as it is: its mode and group are the administrator's choice. */
 static enum err
@@ -47,19 +47,6 @@ make_directories(const char *run_directory, const struct passwd *owner, struct e
 	return make_directory(path, 0700, owner, e);
 }
 
-static enum err
-become(const struct passwd *user, struct error *e)
-{
-	if (initgroups(user->pw_name, user->pw_gid) != 0 || setresgid(user->pw_gid, user->pw_gid, user->pw_gid) != 0 ||
-	    setresuid(user->pw_uid, user->pw_uid, user->pw_uid) != 0)
-		return err_errno(e, "become %s", user->pw_name);
-	/* libpq looks for ~/.pgpass and the like. */
-	if (setenv("HOME", user->pw_dir, 1) != 0 || setenv("USER", user->pw_name, 1) != 0 ||
-	    setenv("LOGNAME", user->pw_name, 1) != 0)
-		return err_errno(e, "set the environment of %s", user->pw_name);
-	return ERR_ok;
-}
-
 enum err
 identity_assume(const char *user, const char *run_directory, const char *config_path, struct error *e)
 {
@@ -78,7 +65,7 @@ identity_assume(const char *user, const char *run_directory, const char *config_
 	err = make_directories(run_directory, found, e);
 	if (err != ERR_ok)
 		return err;
-	return become(found, e);
+	return account_become(found, e);
 }
 
 static void

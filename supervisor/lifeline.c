@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "worker_kind.h"
 
 enum { LOOK_EVERY_MS = 5, AFTER_KILL_MS = 2000 };
 
@@ -56,7 +57,7 @@ holds(long pid, const struct stat *pipe)
 	char        path[64];
 	struct stat st;
 
-	(void)snprintf(path, sizeof(path), "/proc/%ld/fd/3", pid);
+	(void)snprintf(path, sizeof(path), "/proc/%ld/fd/%d", pid, WORKER_LIFELINE_FD);
 	return stat(path, &st) == 0 && st.st_dev == pipe->st_dev && st.st_ino == pipe->st_ino;
 }
 

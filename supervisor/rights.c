@@ -40,28 +40,41 @@ rights_forget(struct rights *r)
 	r->next  = 0;
 }
 
-static bool
-may_act(struct rights *r, uid_t uid, const char *admin_group)
+/* Where the answer for `uid` is kept, or is to be. */
+static size_t
+place_of(struct rights *r, uid_t uid)
 {
-	bool answer;
+	size_t place = r->next;
+
+	for (size_t i = 0; i < r->count; i++)
+		if (r->known[i].uid == uid)
+			return i;
+	r->next  = (r->next + 1) % RIGHTS_MEMORY;
+	r->count = MIN(r->count + 1, (size_t)RIGHTS_MEMORY);
+	r->known[place].uid      = uid;
+	r->known[place].until_ms = INT64_MIN;
+	return place;
+}
+
+static bool
+may_act(struct rights *r, uid_t uid, const char *admin_group, int64_t now_ms)
+{
+	size_t place;
 
 	if (uid == 0 || uid == geteuid())
 		return true;
-	for (size_t i = 0; i < r->count; i++)
-		if (r->known[i].uid == uid)
-			return r->known[i].may_act;
-	answer                   = is_member(uid, admin_group);
-	r->known[r->next].uid     = uid;
-	r->known[r->next].may_act = answer;
-	r->next                  = (r->next + 1) % RIGHTS_MEMORY;
-	r->count                 = MIN(r->count + 1, (size_t)RIGHTS_MEMORY);
-	return answer;
+	place = place_of(r, uid);
+	if (now_ms >= r->known[place].until_ms) {
+		r->known[place].may_act  = is_member(uid, admin_group);
+		r->known[place].until_ms = now_ms + RIGHTS_KEPT_MS;
+	}
+	return r->known[place].may_act;
 }
 
 enum err
-rights_check(struct rights *r, uid_t uid, const char *admin_group, struct error *e)
+rights_check(struct rights *r, uid_t uid, const char *admin_group, int64_t now_ms, struct error *e)
 {
-	if (may_act(r, uid, admin_group))
+	if (may_act(r, uid, admin_group, now_ms))
 		return ERR_ok;
 	if (admin_group[0] == '\0')
 		return err_set(e, ERR_denied,

@@ -11,7 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LIFELINE_FD = 3, LOG_FD = 4 };
+#include "worker_kind.h"
+
+enum { LOG_FD = 4 };
 
 /* What the init system tells its own child must not reach ours. */
 static bool
@@ -76,7 +78,7 @@ spawn_init(struct spawner *s, const struct lifeline *lifeline, struct error *e)
 static int
 add_descriptors(posix_spawn_file_actions_t *a, int lifeline, int output)
 {
-	int failed = posix_spawn_file_actions_adddup2(a, lifeline, LIFELINE_FD);
+	int failed = posix_spawn_file_actions_adddup2(a, lifeline, WORKER_LIFELINE_FD);
 
 	assert(output > LOG_FD);
 	failed = failed != 0 ? failed : posix_spawn_file_actions_adddup2(a, STDERR_FILENO, LOG_FD);

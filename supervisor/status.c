@@ -131,6 +131,18 @@ status_has(const struct slot *slot)
 	return slot != NULL && (slot->number < slot->kind->processes || slot->state != STATE_down);
 }
 
+/* On a schema that is not ours it may well be at work; the detail says so. */
+static void
+put_database(const struct msg_heartbeat *report, char text[NOTIFY_STATUS_SIZE])
+{
+	const char *why = report->detail[0] != '\0' ? report->detail : "no reason given";
+
+	if (strcmp(report->database, "down") == 0)
+		(void)snprintf(text, NOTIFY_STATUS_SIZE, "waiting for database: %s", why);
+	else
+		(void)snprintf(text, NOTIFY_STATUS_SIZE, "database %s: %s", report->database, why);
+}
+
 void
 status_sentence(const struct supervisor *s, char text[NOTIFY_STATUS_SIZE])
 {
@@ -143,8 +155,7 @@ status_sentence(const struct supervisor *s, char text[NOTIFY_STATUS_SIZE])
 		(void)snprintf(text, NOTIFY_STATUS_SIZE, "%u of %u workers ready, %s failed; see: stewardctl worker show %s",
 		    sum.ready, sum.wanted, sum.failed->name, sum.failed->name);
 	else if (sum.database != NULL && badness(sum.database->report.database) > 0)
-		(void)snprintf(text, NOTIFY_STATUS_SIZE, "waiting for database: %s",
-		    sum.database->report.detail[0] != '\0' ? sum.database->report.detail : sum.database->report.database);
+		put_database(&sum.database->report, text);
 	else
 		(void)snprintf(text, NOTIFY_STATUS_SIZE, "%s: %u of %u workers ready", word, sum.ready, sum.wanted);
 }

@@ -2,13 +2,14 @@
 #include "admin.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "account.h"
 
 #define ADMIN_ACCOUNT "postgres"
 
@@ -146,13 +147,9 @@ become(const char *account, struct error *e)
 
 	if (pw == NULL)
 		return err_set(e, ERR_usage, "there is no account %s on this machine; give --admin CONNINFO", account);
-	if (initgroups(account, pw->pw_gid) != 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0 ||
-	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) != 0)
-		return err_errno(e, "become %s", account);
-	/* libpq looks for .pgpass and certificates there. */
-	if (setenv("HOME", pw->pw_dir, 1) != 0 || chdir("/") != 0)
-		return err_errno(e, "become %s", account);
-	return ERR_ok;
+	if (account_become(pw, e) != ERR_ok)
+		return e->code;
+	return chdir("/") == 0 ? ERR_ok : err_errno(e, "become %s", account);
 }
 
 /* The sentence is what is left of the child; its exit status is the row of errors.def. */

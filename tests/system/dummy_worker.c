@@ -12,6 +12,7 @@
  *   slow N       takes N ms to leave
  *   linger       stays when the supervisor is gone
  *   down         reports that the database is away
+ *   behind       reports that it is at work on an older schema
  *   wake KIND    asks for another kind to be nudged
  *   chatter N    writes N lines to stdout and stderr in turns, and the beginning of one more
  */
@@ -30,7 +31,7 @@
 #include "config.h"
 #include "log.h"
 
-enum { LIFELINE_FD = 3, RETRY_MS = 2 };
+enum { RETRY_MS = 2 };
 
 struct dummy {
 	const char      *kind;
@@ -81,14 +82,26 @@ say(struct dummy *d, const struct msg *m)
 	return bus_link_send(d->link, m, NULL) == ERR_ok;
 }
 
+static const char *
+database_of(const struct dummy *d)
+{
+	return told(d, "down") ? "down" : told(d, "behind") ? "schema_old" : "up";
+}
+
+static const char *
+detail_of(const struct dummy *d)
+{
+	return strcmp(database_of(d), "up") == 0 ? "" : "told to say so";
+}
+
 static void
 announce(struct dummy *d)
 {
 	struct msg  m     = { .type = MSG_ready };
 	const char *other = told(d, "wake ");
 
-	(void)snprintf(m.body.ready.database, sizeof(m.body.ready.database), "%s", told(d, "down") ? "down" : "up");
-	(void)snprintf(m.body.ready.detail, sizeof(m.body.ready.detail), "%s", told(d, "down") ? "told to say so" : "");
+	(void)snprintf(m.body.ready.database, sizeof(m.body.ready.database), "%s", database_of(d));
+	(void)snprintf(m.body.ready.detail, sizeof(m.body.ready.detail), "%s", detail_of(d));
 	d->announced = say(d, &m);
 	if (!d->announced)
 		return;
@@ -106,8 +119,8 @@ beat(struct dummy *d)
 {
 	struct msg m = { .type = MSG_heartbeat };
 
-	(void)snprintf(m.body.heartbeat.database, sizeof(m.body.heartbeat.database), "%s", told(d, "down") ? "down" : "up");
-	(void)snprintf(m.body.heartbeat.detail, sizeof(m.body.heartbeat.detail), "%s", told(d, "down") ? "told to say so" : "");
+	(void)snprintf(m.body.heartbeat.database, sizeof(m.body.heartbeat.database), "%s", database_of(d));
+	(void)snprintf(m.body.heartbeat.detail, sizeof(m.body.heartbeat.detail), "%s", detail_of(d));
 	(void)snprintf(m.body.heartbeat.activity, sizeof(m.body.heartbeat.activity), "pretending");
 	m.body.heartbeat.done   = d->nudges;
 	m.body.heartbeat.paused = d->paused;
@@ -181,7 +194,7 @@ chatter(long lines)
 static int
 live(struct dummy *d)
 {
-	struct pollfd fds[] = { { d->signals, POLLIN, 0 }, { LIFELINE_FD, 0, 0 }, { bus_link_fd(d->link), POLLIN, 0 } };
+	struct pollfd fds[] = { { d->signals, POLLIN, 0 }, { WORKER_LIFELINE_FD, 0, 0 }, { bus_link_fd(d->link), POLLIN, 0 } };
 
 	for (;;) {
 		int64_t                 now_ms = clock_now_ms();

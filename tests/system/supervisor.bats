@@ -80,6 +80,13 @@ restart_quickly() {
 	ask ask_status | grep -q '^node .* state=running .* database=down detail=told to say so'
 }
 
+@test "an older schema that workers are at work on is not said to be waited for" {
+	behave early behind
+	steward_listen
+	NOTIFY_SOCKET=$STEWARD_DIR/notify.socket start_steward
+	wait_until 5 notified '^STATUS=database schema_old: told to say so'
+}
+
 @test "feeds the watchdog from its loop" {
 	steward_listen
 	NOTIFY_SOCKET=$STEWARD_DIR/notify.socket WATCHDOG_USEC=200000 start_steward

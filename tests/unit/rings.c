@@ -80,14 +80,28 @@ root_and_ourselves_may_act_and_a_stranger_is_told_what_to_do(void **state)
 	uid_t         stranger = 4000000;
 
 	(void)state;
-	assert_int_equal(rights_check(&r, 0, "", &e), ERR_ok);
-	assert_int_equal(rights_check(&r, geteuid(), "", &e), ERR_ok);
-	assert_int_equal(rights_check(&r, stranger, "", &e), ERR_denied);
+	assert_int_equal(rights_check(&r, 0, "", 0, &e), ERR_ok);
+	assert_int_equal(rights_check(&r, geteuid(), "", 0, &e), ERR_ok);
+	assert_int_equal(rights_check(&r, stranger, "", 0, &e), ERR_denied);
 	assert_non_null(strstr(e.text, "sudo"));
-	assert_int_equal(rights_check(&r, stranger, "root", &e), ERR_denied);
+	assert_int_equal(rights_check(&r, stranger, "root", 0, &e), ERR_denied);
 	for (uid_t u = 0; u < 3 * RIGHTS_MEMORY; u++)
-		assert_int_equal(rights_check(&r, stranger + u, "no-such-group", &e), ERR_denied);
+		assert_int_equal(rights_check(&r, stranger + u, "no-such-group", 0, &e), ERR_denied);
 	assert_int_equal(r.count, RIGHTS_MEMORY);
+}
+
+static void
+an_answer_about_a_group_is_kept_for_a_minute_and_then_asked_for_again(void **state)
+{
+	uid_t         once_a_member = 4000000;
+	struct rights r = { .known = { { once_a_member, true, RIGHTS_KEPT_MS } }, .count = 1, .next = 1 };
+	struct error  e = { 0 };
+
+	(void)state;
+	assert_int_equal(rights_check(&r, once_a_member, "root", RIGHTS_KEPT_MS - 1, &e), ERR_ok);
+	assert_int_equal(rights_check(&r, once_a_member, "root", RIGHTS_KEPT_MS, &e), ERR_denied);
+	assert_int_equal(r.known[0].until_ms, 2 * RIGHTS_KEPT_MS);
+	assert_int_equal(r.count, 1);
 }
 
 int
@@ -98,6 +112,7 @@ main(void)
 		cmocka_unit_test(the_oldest_events_give_way),
 		cmocka_unit_test(deaths_come_newest_first_and_thirty_two_are_kept),
 		cmocka_unit_test(root_and_ourselves_may_act_and_a_stranger_is_told_what_to_do),
+		cmocka_unit_test(an_answer_about_a_group_is_kept_for_a_minute_and_then_asked_for_again),
 	};
 
 	return cmocka_run_group_tests_name("rings", tests, NULL, NULL);
