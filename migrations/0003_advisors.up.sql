@@ -35,7 +35,7 @@ CREATE TABLE public.project_advisors (
     advisor_id            uuid        NOT NULL REFERENCES auth.users ON DELETE CASCADE,
     status                text        NOT NULL
         CONSTRAINT project_advisors_status_check
-        CHECK (status IN ('invited', 'pending_approval', 'active', 'inactive', 'removed')),
+        CHECK (status = ANY ('{invited, pending_approval, active, inactive, removed}')),
     role                  text        NOT NULL DEFAULT 'advisor',
     added_by              uuid        NOT NULL REFERENCES auth.users ON DELETE CASCADE,
     assigned_at           timestamptz NOT NULL DEFAULT steward.now(),
@@ -43,7 +43,7 @@ CREATE TABLE public.project_advisors (
     created_at            timestamptz NOT NULL DEFAULT steward.now(),
     workspace_permissions jsonb       DEFAULT '{"view_code": true, "view_logs": true}'
         CONSTRAINT chk_workspace_permissions_keys
-        CHECK (jsonb_typeof(workspace_permissions) = 'object' AND workspace_permissions ?& ARRAY['view_code', 'view_logs']),
+        CHECK (jsonb_typeof(workspace_permissions) = 'object' AND workspace_permissions ?& '{view_code, view_logs}'),
     workspace_granted_by  uuid        REFERENCES auth.users ON DELETE SET NULL,
     workspace_granted_at  timestamptz DEFAULT steward.now(),
     PRIMARY KEY (project_id, advisor_id),

@@ -6,6 +6,8 @@ DROP TABLE public.project_chat_log_minimal;
 DROP FUNCTION public.set_chat_seq();
 DROP FUNCTION public.next_project_chat_seq(uuid);
 DROP SEQUENCE public.project_timeline_seq;
+DROP TRIGGER project_forgotten ON public.projects;
+DROP FUNCTION steward.project_forgotten();
 DROP TABLE public.project_chat_seq;
 DROP TABLE public.unified_chat_sessions;
 DROP FUNCTION steward.touch_session();

@@ -6,9 +6,9 @@ CREATE TABLE public.unified_chat_sessions (
     project_id               uuid         NOT NULL,
     user_id                  uuid         NOT NULL REFERENCES auth.users ON DELETE CASCADE,
     actor_type               text         NOT NULL DEFAULT 'client'
-        CONSTRAINT unified_chat_sessions_actor_type_check CHECK (actor_type IN ('client', 'assistant', 'advisor')),
+        CONSTRAINT unified_chat_sessions_actor_type_check CHECK (actor_type = ANY ('{client, assistant, advisor}')),
     session_state            text         NOT NULL DEFAULT 'active'
-        CONSTRAINT unified_chat_sessions_state_check CHECK (session_state IN ('active', 'closed')),
+        CONSTRAINT unified_chat_sessions_state_check CHECK (session_state = ANY ('{active, closed}')),
     preferred_locale         text,
     session_id               varchar(255) NOT NULL DEFAULT gen_random_uuid()::text
         CONSTRAINT unified_chat_sessions_session_id_key UNIQUE,
@@ -44,11 +44,24 @@ COMMENT ON TRIGGER chat_sessions_organization ON public.unified_chat_sessions IS
 -- Both numbers of a project in one row: a batch takes them with one write, and
 -- its row lock is what makes numbers visible in the order of commits.
 CREATE TABLE public.project_chat_seq (
-    project_id     uuid   PRIMARY KEY REFERENCES public.projects ON DELETE CASCADE,
+    project_id     uuid   PRIMARY KEY,
     last_seq       bigint NOT NULL DEFAULT 0,
     last_event_seq bigint NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE public.project_chat_seq IS 'the last chat message number and the last event number of a project, both without gaps';
+
+-- No foreign key: every message and event takes its numbers here, and whoever
+-- writes one has proved the project already.
+CREATE FUNCTION steward.project_forgotten() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM public.project_chat_seq WHERE project_id = OLD.id;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION steward.project_forgotten() IS 'removes the numbers of a project that is gone';
+CREATE TRIGGER project_forgotten AFTER DELETE ON public.projects
+    FOR EACH ROW EXECUTE FUNCTION steward.project_forgotten();
+COMMENT ON TRIGGER project_forgotten ON public.projects IS 'the numbers of a project go with it';
 
 CREATE SEQUENCE public.project_timeline_seq;
 COMMENT ON SEQUENCE public.project_timeline_seq IS 'one order over all projects'' messages';
@@ -62,18 +75,18 @@ CREATE TABLE public.project_chat_log_minimal (
     build_id          text,
     version_id        text,
     mode              text        NOT NULL
-        CONSTRAINT project_chat_log_minimal_mode_check CHECK (mode IN ('plan', 'build')),
+        CONSTRAINT project_chat_log_minimal_mode_check CHECK (mode = ANY ('{plan, build}')),
     message_text      text        NOT NULL,
     message_type      text        NOT NULL DEFAULT 'user'
         CONSTRAINT project_chat_log_minimal_message_type_check
-        CHECK (message_type IN ('user', 'assistant', 'system', 'error', 'build_reference')),
+        CHECK (message_type = ANY ('{user, assistant, system, error, build_reference}')),
     created_at        timestamptz NOT NULL DEFAULT steward.now(),
     response_data     jsonb,
     seq               bigint      NOT NULL
         CONSTRAINT project_chat_log_minimal_seq_check CHECK (seq > 0),
     client_msg_id     uuid,
     actor_type        text        DEFAULT 'client'
-        CONSTRAINT project_chat_log_minimal_actor_type_check CHECK (actor_type IN ('client', 'assistant', 'advisor')),
+        CONSTRAINT project_chat_log_minimal_actor_type_check CHECK (actor_type = ANY ('{client, assistant, advisor}')),
     parent_message_id bigint      REFERENCES public.project_chat_log_minimal ON DELETE SET NULL,
     timeline_seq      bigint      DEFAULT nextval('public.project_timeline_seq'),
     locale            varchar(10),
@@ -83,7 +96,7 @@ CREATE TABLE public.project_chat_log_minimal (
     edited_at         timestamptz,
     is_deleted        boolean     DEFAULT false,
     visibility        text        DEFAULT 'public'
-        CONSTRAINT project_chat_log_minimal_visibility_check CHECK (visibility IN ('public', 'internal')),
+        CONSTRAINT project_chat_log_minimal_visibility_check CHECK (visibility = ANY ('{public, internal}')),
     CONSTRAINT project_chat_log_minimal_project_fkey FOREIGN KEY (organization_id, project_id)
         REFERENCES public.projects (organization_id, id) ON DELETE CASCADE
 );

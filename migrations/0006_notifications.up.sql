@@ -21,7 +21,7 @@ CREATE TABLE public.notification_outbox (
     created_at        timestamptz                NOT NULL DEFAULT steward.now()
 );
 CREATE UNIQUE INDEX uniq_outbox_dedupe ON public.notification_outbox
-    (match_request_id, recipient_id, notification_type, delivery_method) WHERE status IN ('pending', 'queued');
+    (match_request_id, recipient_id, notification_type, delivery_method) WHERE match_request_id IS NOT NULL AND status IN ('pending', 'queued');
 CREATE INDEX idx_outbox_processing ON public.notification_outbox (next_attempt_at) WHERE status IN ('pending', 'queued');
 CREATE INDEX idx_outbox_dead_letter ON public.notification_outbox (created_at) WHERE dead_letter;
 CREATE INDEX idx_outbox_recipient ON public.notification_outbox (recipient_id);
@@ -31,7 +31,7 @@ COMMENT ON INDEX public.idx_outbox_processing IS 'undelivered notifications by d
 COMMENT ON INDEX public.idx_outbox_dead_letter IS 'notifications that were given up';
 COMMENT ON INDEX public.idx_outbox_recipient IS 'what a user was told; also what deleting a user looks through';
 CREATE TRIGGER outbox_organization BEFORE INSERT ON public.notification_outbox
-    FOR EACH ROW EXECUTE FUNCTION steward.organization_from_match();
+    FOR EACH ROW WHEN (NEW.organization_id IS NULL OR NEW.match_request_id IS NOT NULL) EXECUTE FUNCTION steward.organization_from_match();
 COMMENT ON TRIGGER outbox_organization ON public.notification_outbox IS 'fills or checks organization_id';
 
 SELECT steward.protect('public.notification_outbox');

@@ -42,5 +42,5 @@ SELECT steward.quarantine_put('public.project_chat_log_minimal', 'user_id IS NUL
 DELETE FROM public.project_chat_log_minimal WHERE user_id IS NULL OR actor_type = 'system';
 ALTER TABLE public.project_chat_log_minimal
     DROP CONSTRAINT project_chat_log_minimal_actor_type_check,
-    ADD CONSTRAINT project_chat_log_minimal_actor_type_check CHECK (actor_type IN ('client', 'assistant', 'advisor')),
+    ADD CONSTRAINT project_chat_log_minimal_actor_type_check CHECK (actor_type = ANY ('{client, assistant, advisor}')),
     ALTER COLUMN user_id SET NOT NULL;

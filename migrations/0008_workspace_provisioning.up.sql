@@ -11,11 +11,9 @@ UPDATE public.project_chat_log_minimal SET user_id = NULL WHERE message_type = '
 ALTER TABLE public.project_chat_log_minimal
     DROP CONSTRAINT project_chat_log_minimal_actor_type_check,
     ADD CONSTRAINT project_chat_log_minimal_actor_type_check
-        CHECK (actor_type IN ('client', 'assistant', 'advisor', 'system')),
-    -- IS DISTINCT FROM: a NULL message_type counts as not system, instead of passing unseen.
-    ADD CONSTRAINT chk_system_user_id CHECK (
-        (message_type = 'system' AND user_id IS NULL)
-        OR (message_type IS DISTINCT FROM 'system' AND user_id IS NOT NULL));
+        CHECK (actor_type = ANY ('{client, assistant, advisor, system}')),
+    -- IS NOT DISTINCT FROM: a NULL message_type counts as not system, instead of passing unseen.
+    ADD CONSTRAINT chk_system_user_id CHECK ((message_type IS NOT DISTINCT FROM 'system') = (user_id IS NULL));
 COMMENT ON CONSTRAINT chk_system_user_id ON public.project_chat_log_minimal IS
     'system messages have no author, all others have one';
 SELECT steward.quarantine_restore('public.project_chat_log_minimal', 'system messages');
@@ -52,7 +50,7 @@ CREATE TABLE public.workspace_provisioning_queue (
     requested_by    uuid        NOT NULL REFERENCES auth.users ON DELETE CASCADE,
     status          text        NOT NULL
         CONSTRAINT workspace_provisioning_queue_status_check
-        CHECK (status IN ('pending', 'processing', 'completed', 'failed', 'rollback_needed')),
+        CHECK (status = ANY ('{pending, processing, completed, failed, rollback_needed}')),
     attempt_count   int         NOT NULL DEFAULT 0,
     max_attempts    int         NOT NULL DEFAULT 3,
     locked_at       timestamptz,
@@ -69,10 +67,12 @@ CREATE TABLE public.workspace_provisioning_queue (
     CONSTRAINT chk_attempts_capped CHECK (attempt_count <= max_attempts),
     CONSTRAINT chk_max_attempts CHECK (max_attempts BETWEEN 1 AND 10),
     CONSTRAINT chk_processing_lock CHECK (
-        (status = 'processing') = (locked_at IS NOT NULL AND locked_by IS NOT NULL)
-        AND (locked_at IS NULL) = (locked_by IS NULL)),
+        (status = 'processing') = (locked_at IS NOT NULL) AND (locked_at IS NULL) = (locked_by IS NULL)),
     CONSTRAINT workspace_provisioning_queue_project_fkey FOREIGN KEY (organization_id, project_id)
         REFERENCES public.projects (organization_id, id) ON DELETE CASCADE
+) WITH (
+    -- A claim walks past every job that was done since the last vacuum of the index.
+    autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_scale_factor = 0.005, vacuum_index_cleanup = on
 );
 COMMENT ON TABLE public.workspace_provisioning_queue IS
     'one job per finalized match; steward claims and completes it in one transaction, so processing is only ever another client''s state';

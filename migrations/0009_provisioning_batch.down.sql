@@ -1,7 +1,6 @@
 SELECT steward.quarantine_put('steward.upkeep');
 
 DROP FUNCTION steward.provision_upkeep(text);
-DROP INDEX public.idx_outbox_failure_alerts;
 DROP FUNCTION steward.match_unserved(public.advisor_match_requests);
 DROP FUNCTION steward.provision_batch(text, int);
 DROP FUNCTION steward.provision_reap(text, interval, int);

@@ -31,7 +31,7 @@ SELECT steward.quarantine_restore('steward.upkeep');
 
 CREATE INDEX idx_outbox_alerts ON public.notification_outbox (created_at)
     WHERE notification_type = 'workspace_provisioning_failure' AND status IN ('pending', 'queued');
-COMMENT ON INDEX public.idx_outbox_alerts IS 'failure alerts that nobody delivered yet; upkeep counts them';
+COMMENT ON INDEX public.idx_outbox_alerts IS 'failure alerts that no administrator has got yet; upkeep counts them';
 
 -- Tells everybody whom a match that was put back concerns.  The people get a
 -- code; the words of the database are for administrators only.
@@ -289,7 +289,10 @@ BEGIN
         RETURNING project_id, last_seq, last_event_seq
     ), numbered AS MATERIALIZED (
         -- FULL, because it cannot be a nested loop, which a low estimate would make it.
-        SELECT j.organization_id, j.project_id, j.match_id, j.advisor_id, n.last_seq, n.last_event_seq
+        -- jsonb_object takes text as it is, where jsonb_build_object looks up the type of each value.
+        SELECT j.organization_id, j.project_id, j.match_id, j.advisor_id, n.last_seq, n.last_event_seq,
+               jsonb_object(ARRAY['matchId', j.match_id::text, 'advisorId', j.advisor_id::text,
+                                  'projectId', j.project_id::text, 'timestamp', moment]) AS content
           FROM j FULL JOIN number n ON n.project_id = j.project_id
     ), message AS (
         INSERT INTO public.project_chat_log_minimal
@@ -297,16 +300,13 @@ BEGIN
                 created_at, response_data)
         SELECT n.organization_id, n.project_id, NULL, 'system', 'system', 'plan',
                'Advisor has joined the workspace and is ready to help!', n.last_seq, n.match_id, stamp,
-               jsonb_build_object('event_code', 'advisor_joined', 'advisor_id', n.advisor_id,
-                                  'match_id', n.match_id, 'timestamp', moment)
+               jsonb_object(ARRAY['event_code', 'advisor_joined', 'advisor_id', n.advisor_id::text,
+                                  'match_id', n.match_id::text, 'timestamp', moment])
           FROM numbered n WHERE n.last_seq IS NOT NULL
     ), event AS (
         INSERT INTO steward.event (organization_id, project_id, seq, name, data, created_at)
         SELECT n.organization_id, n.project_id, n.last_event_seq, 'advisor.workspace_ready',
-               jsonb_build_object('matchId', n.match_id, 'advisorId', n.advisor_id, 'projectId', n.project_id,
-                                  'timestamp', moment, 'seq', n.last_event_seq, 'userId', 'system',
-                                  'content', jsonb_build_object('matchId', n.match_id, 'advisorId', n.advisor_id,
-                                                                'projectId', n.project_id, 'timestamp', moment)),
+               n.content || jsonb_build_object('seq', n.last_event_seq, 'userId', 'system', 'content', n.content),
                stamp
           FROM numbered n WHERE n.last_seq IS NOT NULL
     ), completed AS (
@@ -589,10 +589,6 @@ CREATE FUNCTION steward.match_unserved(m public.advisor_match_requests) RETURNS 
 $$;
 COMMENT ON FUNCTION steward.match_unserved(public.advisor_match_requests) IS
     'whether a finalized match waits for a workspace that nobody queued, and the flag is on for it';
-
-CREATE INDEX idx_outbox_failure_alerts ON public.notification_outbox (created_at)
-    WHERE notification_type = 'workspace_provisioning_failure' AND status IN ('pending', 'queued');
-COMMENT ON INDEX public.idx_outbox_failure_alerts IS 'alerts that no administrator has got yet; status counts them';
 
 CREATE FUNCTION steward.provision_upkeep(worker text)
     RETURNS TABLE (reaped int, swept int, pruned int, alerts_waiting int)

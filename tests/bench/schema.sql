@@ -69,7 +69,9 @@ BEGIN
         SELECT r.organization_id, r.id AS match_id, r.project_id, r.matched_advisor_id AS advisor_id, r.requested_by,
                COALESCE((SELECT u.preferred_locale FROM public.projects p
                            JOIN public.user_preferences u ON u.user_id = p.owner_id
-                          WHERE p.id = r.project_id), 'en') AS locale
+                          WHERE p.id = r.project_id), 'en') AS locale,
+               jsonb_object(ARRAY['matchId', r.id::text, 'advisorId', r.matched_advisor_id::text,
+                                  'projectId', r.project_id::text, 'timestamp', moment]) AS content
           FROM public.advisor_match_requests r
          WHERE r.id = match AND r.status = 'finalized'
            AND NOT EXISTS (SELECT FROM public.project_chat_log_minimal m
@@ -103,16 +105,13 @@ BEGIN
                 created_at, response_data)
         SELECT j.organization_id, j.project_id, NULL, 'system', 'system', 'plan',
                'Advisor has joined the workspace and is ready to help!', n.last_seq, j.match_id, stamp,
-               jsonb_build_object('event_code', 'advisor_joined', 'advisor_id', j.advisor_id,
-                                  'match_id', j.match_id, 'timestamp', moment)
+               jsonb_object(ARRAY['event_code', 'advisor_joined', 'advisor_id', j.advisor_id::text,
+                                  'match_id', j.match_id::text, 'timestamp', moment])
           FROM j JOIN number n USING (project_id)
     )
     INSERT INTO steward.event (organization_id, project_id, seq, name, data, created_at)
     SELECT j.organization_id, j.project_id, n.last_event_seq, 'advisor.workspace_ready',
-           jsonb_build_object('matchId', j.match_id, 'advisorId', j.advisor_id, 'projectId', j.project_id,
-                              'timestamp', moment, 'seq', n.last_event_seq, 'userId', 'system',
-                              'content', jsonb_build_object('matchId', j.match_id, 'advisorId', j.advisor_id,
-                                                            'projectId', j.project_id, 'timestamp', moment)),
+           j.content || jsonb_build_object('seq', n.last_event_seq, 'userId', 'system', 'content', j.content),
            stamp
       FROM j JOIN number n USING (project_id);
 END $$;
@@ -176,8 +175,8 @@ BEGIN
                 created_at, response_data)
         SELECT n.organization_id, n.project_id, NULL, 'system', 'system', 'plan',
                'Advisor has joined the workspace and is ready to help!', n.last_seq, n.match_id, stamp,
-               jsonb_build_object('event_code', 'advisor_joined', 'advisor_id', n.advisor_id,
-                                  'match_id', n.match_id, 'timestamp', moment)
+               jsonb_object(ARRAY['event_code', 'advisor_joined', 'advisor_id', n.advisor_id::text,
+                                  'match_id', n.match_id::text, 'timestamp', moment])
           FROM numbered n WHERE n.last_seq IS NOT NULL
     ), completed AS (
         UPDATE public.workspace_provisioning_queue q

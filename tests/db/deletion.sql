@@ -3,7 +3,7 @@
 \ir setup.psql
 CREATE EXTENSION IF NOT EXISTS dblink;
 
-SELECT plan(45);
+SELECT plan(46);
 
 SELECT pg_temp.person() AS client, pg_temp.person('admin') AS admin
 \gset
@@ -93,6 +93,7 @@ SELECT steward.provision_batch('test', 5);
 SELECT pg_temp.finalized_match(:'p2', :'advisor');
 SELECT lives_ok(format('DELETE FROM projects WHERE id IN (%L, %L)', :'p1', :'p2'), 'projects with and without a workspace can be deleted');
 SELECT is(count(*), 0::bigint, 'with their jobs') FROM workspace_provisioning_queue WHERE project_id IN (:'p1', :'p2');
+SELECT is(count(*), 0::bigint, 'and their numbers') FROM project_chat_seq WHERE project_id IN (:'p1', :'p2');
 SELECT is(claimed, 0, 'nothing is left to do') FROM steward.provision_batch('test', 5);
 
 -- An administrator with a history.
