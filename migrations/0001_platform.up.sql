@@ -59,13 +59,18 @@ BEGIN
     END IF;
 
     IF to_regprocedure('auth.uid()') IS NULL THEN
+        -- Claims that are no JSON, or name no uuid, are nobody's: they see nothing and
+        -- raise nothing.  The handler is a subtransaction, so no parallel plan may call this.
         CREATE FUNCTION auth.uid() RETURNS uuid
-            LANGUAGE sql STABLE PARALLEL SAFE AS $f$
-            SELECT COALESCE(
+            LANGUAGE plpgsql STABLE AS $f$
+        BEGIN
+            RETURN COALESCE(
                 NULLIF(current_setting('request.jwt.claim.sub', true), ''),
-                NULLIF(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid
-        $f$;
-        COMMENT ON FUNCTION auth.uid() IS 'the user the claims of this request name, NULL without claims';
+                NULLIF(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid;
+        EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+            RETURN NULL;
+        END $f$;
+        COMMENT ON FUNCTION auth.uid() IS 'the user the claims of this request name, NULL without claims and with broken ones';
         GRANT EXECUTE ON FUNCTION auth.uid() TO PUBLIC;
     END IF;
 END $$;
