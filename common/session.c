@@ -30,7 +30,6 @@ enum step {
 /* stewardctl tells here that it has migrated. */
 #define SCHEMA_CHANNEL "steward_schema"
 
-
 enum {
 	SCHEMA_LOOK_MS = 1000,  /* how often a misfit session looks again */
 	ANSWER_MS      = 5000,  /* what a server may need on top of the timeout that it keeps itself */
@@ -49,7 +48,8 @@ struct session {
 	bool                   has_tried;
 	bool                   schema_news;       /* not yet told to the owner */
 	bool                   looks_again;       /* at the schema, once idle */
-	bool                   news; /* a notification, or a fresh connection */
+	unsigned               news; /* channels with a notification; all after a fresh connection */
+	const char            *channels[SESSION_CHANNELS + 1]; /* those of the options, and SCHEMA_CHANNEL */
 
 	enum session_state state;
 	char               detail[256];
@@ -77,6 +77,8 @@ session_create(const struct session_options *o, struct session **out, struct err
 	s->options        = *o;
 	s->backoff.min_ms = o->retry_min_ms;
 	s->backoff.max_ms = o->retry_max_ms;
+	memcpy(s->channels, o->channels, sizeof(o->channels));
+	s->channels[SESSION_CHANNELS] = SCHEMA_CHANNEL;
 	(void)snprintf(s->detail, sizeof(s->detail), "connecting");
 	*out = s;
 	return ERR_ok;
@@ -212,37 +214,59 @@ report_up(struct session *s)
 	report(s, SESSION_schema_old, detail);
 }
 
+static bool
+is_listener(const struct session *s)
+{
+	return s->channels[0] != NULL || s->channels[1] != NULL;
+}
+
 static void
 become_up(struct session *s, int64_t now_ms)
 {
 	/* A listener that was away may have missed that word too. */
-	s->schema_news |= s->has_tried && s->options.channel != NULL;
+	s->schema_news |= s->has_tried && is_listener(s);
 	s->step      = STEP_up;
 	s->due_ms    = INT64_MAX;
 	s->up_ms     = now_ms;
-	s->news      = true;
+	s->news      = ~0U;
 	s->has_tried = true;
 	if (!s->trouble)
 		report_up(s);
+}
+
+static bool
+needs_statement(const struct session *s, enum statement st)
+{
+	enum worker_kind kind = statement_desc(st)->kind;
+
+	return kind == s->options.kind || (kind == WORKER_scheduled && s->options.scheduled);
+}
+
+static enum err
+ask_to_listen(struct session *s, int64_t now_ms, struct error *e)
+{
+	char   sql[256];
+	size_t used = 0;
+
+	for (size_t i = 0; i < COUNT_OF(s->channels); i++)
+		if (s->channels[i] != NULL && used < sizeof(sql))
+			used += (size_t)snprintf(sql + used, sizeof(sql) - used, "LISTEN %s;", s->channels[i]);
+	return ask(s, STEP_listening, sql, now_ms, e);
 }
 
 /* After the version and after each prepared statement: the next thing to set up. */
 static enum err
 set_up_next(struct session *s, int64_t now_ms, struct error *e)
 {
-	char listen[112];
-
 	for (; s->prepared < STMT_COUNT; s->prepared++) {
-		if (statement_desc((enum statement)s->prepared)->kind != s->options.kind)
+		if (!needs_statement(s, (enum statement)s->prepared))
 			continue;
 		s->step   = STEP_preparing;
 		s->due_ms = now_ms + s->options.db.connect_timeout_ms + ANSWER_MS;
 		return db_send_prepare(s->db, (enum statement)s->prepared++, e);
 	}
-	if (s->options.channel != NULL && s->step != STEP_listening) {
-		(void)snprintf(listen, sizeof(listen), "LISTEN %s; LISTEN " SCHEMA_CHANNEL, s->options.channel);
-		return ask(s, STEP_listening, listen, now_ms, e);
-	}
+	if (is_listener(s) && s->step != STEP_listening)
+		return ask_to_listen(s, now_ms, e);
 	become_up(s, now_ms);
 	return ERR_ok;
 }
@@ -325,6 +349,7 @@ static enum err
 go_on(struct session *s, int64_t now_ms, struct error *e)
 {
 	enum err code = ERR_ok;
+	unsigned heard;
 
 	if (s->step == STEP_waiting)
 		return now_ms >= s->due_ms ? start_connecting(s, now_ms, e) : ERR_ok;
@@ -340,8 +365,11 @@ go_on(struct session *s, int64_t now_ms, struct error *e)
 		return code;
 	if (is_asking(s) && now_ms >= s->due_ms)
 		return err_set(e, ERR_db_down, "the server does not answer");
-	s->news |= db_notified(s->db, SCHEMA_CHANNEL, &s->schema_news);
-	s->looks_again |= s->schema_news;
+	heard = db_notified(s->db, s->channels, COUNT_OF(s->channels));
+	s->news |= heard;
+	/* Only when told: a listener that has just come back has looked, and would do so for ever. */
+	if ((heard & 1U << SESSION_CHANNELS) != 0)
+		s->schema_news = s->looks_again = true;
 	return db_flush(s->db, &s->wait, e);
 }
 
@@ -379,7 +407,8 @@ session_call(struct session *s, enum statement st, const char *const *parameters
 	s->arg       = arg;
 	s->due_ms    = now_ms + s->options.db.statement_timeout_ms + ANSWER_MS;
 	/* A failure to write shows again at the next service, and is delivered there. */
-	s->wait = DB_WAIT_WRITE;
+	if (db_flush(s->db, &s->wait, e) != ERR_ok)
+		s->wait = DB_WAIT_WRITE;
 	return ERR_ok;
 }
 
@@ -454,11 +483,11 @@ session_look_again(struct session *s)
 	s->looks_again = true;
 }
 
-bool
+unsigned
 session_notified(struct session *s)
 {
-	bool news = s->news;
+	unsigned news = s->news;
 
-	s->news = false;
+	s->news = 0;
 	return news;
 }

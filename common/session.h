@@ -17,12 +17,15 @@ enum session_state { SESSION_down, SESSION_up, SESSION_schema_old, SESSION_schem
 
 struct session;
 
+enum { SESSION_CHANNELS = 2 };
+
 struct session_options {
 	struct db_options db;
 	int64_t           retry_min_ms;
 	int64_t           retry_max_ms;
-	enum worker_kind  kind;    /* whose statements are prepared; WORKER_COUNT: none */
-	const char       *channel; /* to LISTEN on, or NULL */
+	enum worker_kind  kind;      /* whose statements are prepared; WORKER_COUNT: none */
+	bool              scheduled; /* those of every kind with jobs, too */
+	const char       *channels[SESSION_CHANNELS]; /* to LISTEN on, or NULL */
 };
 
 /* The strings of `o` are borrowed for the life of the session. */
@@ -68,7 +71,10 @@ bool session_is_ready(const struct session *s);
 bool session_schema_changed(struct session *s);
 void session_look_again(struct session *s);
 
-/* Whether a notification, or a new connection that may have missed one, was seen since the last call. */
-bool session_notified(struct session *s);
+/*
+ * On which of its channels (bit n for the n-th) there was a notification since the last
+ * call.  All bits after a new connection, which may have missed one.
+ */
+unsigned session_notified(struct session *s);
 
 #endif

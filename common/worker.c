@@ -22,14 +22,13 @@
 #include "log.h"
 #include "worker_private.h"
 
-enum { LIFELINE_FD = 3 };
-
 /* ------------------------------------------------- for the worker's own code */
 static void
 on_result(void *arg, enum err code, const struct db_result *r, const struct error *e)
 {
 	struct worker *w = arg;
 	char           quoted[LOG_QUOTE_SIZE];
+	int64_t        pause_ms;
 
 	w->since_ms = w->now_ms;
 	if (code == ERR_ok) {
@@ -39,7 +38,9 @@ on_result(void *arg, enum err code, const struct db_result *r, const struct erro
 	}
 	log_event(LOG_warning, "statement_failed", "statement=%s error=%s reason=%s",
 	    statement_desc(w->statement)->name, err_name(code), log_quote(e->text, quoted));
-	worker_wake_in(w, backoff_next_ms(&w->backoff, arc4random()));
+	pause_ms = backoff_next_ms(&w->backoff, arc4random());
+	worker_wake_in(w, pause_ms);
+	worker_schedule_look_in(w, pause_ms * 1000);
 }
 
 void *
@@ -118,7 +119,7 @@ static void
 leave_with_supervisor(struct worker *w)
 {
 	worker_leave(w, "supervisor_gone");
-	(void)epoll_ctl(w->epoll, EPOLL_CTL_DEL, LIFELINE_FD, NULL);
+	(void)epoll_ctl(w->epoll, EPOLL_CTL_DEL, WORKER_LIFELINE_FD, NULL);
 }
 
 static void
@@ -146,15 +147,20 @@ watch_session(struct worker *w, const struct session *session, enum watched what
 static void
 service_sessions(struct worker *w)
 {
+	unsigned heard;
+
 	session_service(w->work, w->now_ms);
 	if (w->listen != NULL)
 		session_service(w->listen, w->now_ms);
 	if (w->listen != NULL && session_schema_changed(w->listen))
 		session_look_again(w->work);
-	if (w->listen != NULL && session_notified(w->listen))
+	heard = session_notified(w->work);
+	if (w->listen != NULL)
+		heard |= session_notified(w->listen);
+	if ((heard & CHANNEL_own) != 0)
 		worker_wake_in(w, 0);
-	if (session_notified(w->work))
-		worker_wake_in(w, 0);
+	if ((heard & CHANNEL_schedule) != 0)
+		worker_schedule_look(w);
 }
 
 static enum err
@@ -162,7 +168,7 @@ work_when_due(struct worker *w, struct error *e)
 {
 	enum err code;
 
-	if (w->now_ms < w->due_ms || w->is_paused || w->is_leaving || !session_is_ready(w->work))
+	if (w->ops->work == NULL || w->now_ms < w->due_ms || w->is_paused || w->is_leaving || !session_is_ready(w->work))
 		return ERR_ok;
 	w->due_ms = w->now_ms + w->ops->safety_poll_ms(&w->config);
 	code      = w->ops->work(w, e);
@@ -181,7 +187,7 @@ sleep_ms(const struct worker *w)
 		due = MIN(due, w->now_ms + ANNOUNCE_RETRY_MS);
 	if (w->listen != NULL)
 		due = MIN(due, session_due_ms(w->listen));
-	if (!w->is_paused && !w->is_leaving && session_is_ready(w->work))
+	if (w->ops->work != NULL && !w->is_paused && !w->is_leaving && session_is_ready(w->work))
 		due = MIN(due, w->due_ms);
 	return (int)MIN(MAX(due - clock_now_ms(), 0), 60000);
 }
@@ -201,7 +207,9 @@ turn(struct worker *w, struct error *e)
 
 	w->now_ms = clock_now_ms();
 	service_sessions(w);
-	code = work_when_due(w, e);
+	code = worker_schedule_go_on(w, e);
+	if (code == ERR_ok)
+		code = work_when_due(w, e);
 	if (code != ERR_ok)
 		return code;
 	worker_announce(w);
@@ -220,6 +228,8 @@ turn(struct worker *w, struct error *e)
 			read_signals(w);
 		else if (events[i].data.u32 == WATCH_lifeline)
 			leave_with_supervisor(w);
+		else if (events[i].data.u32 == WATCH_schedule)
+			worker_schedule_read_timer(w);
 	}
 	return ERR_ok;
 }
@@ -252,13 +262,15 @@ open_sessions(struct worker *w, struct error *e)
 
 	(void)snprintf(w->work_application, sizeof(w->work_application), "steward/%s", w->name);
 	(void)snprintf(w->listen_application, sizeof(w->listen_application), "steward/%s/listen", w->name);
-	o      = session_options(w, w->work_application);
-	o.kind = w->ops->self;
-	code   = session_create(&o, &w->work, e);
-	if (code != ERR_ok || w->ops->channel == NULL)
+	o           = session_options(w, w->work_application);
+	o.kind      = w->ops->self;
+	o.scheduled = w->ops->scheduled;
+	code        = session_create(&o, &w->work, e);
+	if (code != ERR_ok || (w->ops->channel == NULL && !w->ops->scheduled))
 		return code;
-	o         = session_options(w, w->listen_application);
-	o.channel = w->ops->channel;
+	o             = session_options(w, w->listen_application);
+	o.channels[0] = w->ops->channel;
+	o.channels[1] = w->ops->scheduled ? "steward_schedule" : NULL;
 	return session_create(&o, &w->listen, e);
 }
 
@@ -285,7 +297,11 @@ open_loop(struct worker *w, const sigset_t *blocked, struct error *e)
 	if (code == ERR_ok)
 		code = watch_for_ever(w, w->signals, WATCH_signals, e);
 	if (code == ERR_ok)
-		code = watch_for_ever(w, LIFELINE_FD, WATCH_lifeline, e);
+		code = watch_for_ever(w, WORKER_LIFELINE_FD, WATCH_lifeline, e);
+	if (code == ERR_ok && w->ops->scheduled)
+		code = worker_schedule_open(w, e);
+	if (code == ERR_ok && w->ops->scheduled)
+		code = watch_for_ever(w, w->schedule.timer, WATCH_schedule, e);
 	return code;
 }
 
@@ -319,14 +335,18 @@ begin(struct worker *w, struct error *e)
 	(void)sigaddset(&blocked, SIGHUP);
 	(void)sigprocmask(SIG_BLOCK, &blocked, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
-	bus_limit_threads();
 	w->now_ms          = clock_now_ms();
 	w->since_ms        = w->now_ms;
 	w->heartbeat_ms    = w->now_ms;
 	w->backoff.min_ms  = w->config.database_retry_min;
 	w->backoff.max_ms  = w->config.database_retry_max;
-	code               = open_loop(w, &blocked, e);
-	return code == ERR_ok ? open_sessions(w, e) : code;
+	code               = open_sessions(w, e);
+	if (code != ERR_ok)
+		return code;
+	/* The server starts its two processes meanwhile. */
+	service_sessions(w);
+	bus_limit_threads();
+	return open_loop(w, &blocked, e);
 }
 
 static void
@@ -339,6 +359,7 @@ end(struct worker *w)
 	 * just arrives, and nng's own end gives up locks that its reaper still uses.
 	 */
 	free(w->state);
+	worker_schedule_close(w);
 	if (w->signals >= 0)
 		(void)close(w->signals);
 	if (w->epoll >= 0)
@@ -375,7 +396,7 @@ parse(struct worker *w, int argc, char *argv[])
 int
 worker_main(int argc, char *argv[], const struct worker_ops *ops)
 {
-	struct worker w    = { .ops = ops, .epoll = -1, .signals = -1 };
+	struct worker w    = { .ops = ops, .epoll = -1, .signals = -1, .schedule = { .timer = -1 } };
 	struct error  e    = { 0 };
 	enum err      code = ERR_ok;
 	char          quoted[LOG_QUOTE_SIZE];

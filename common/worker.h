@@ -17,18 +17,20 @@ struct worker_ops {
 	enum worker_kind self;
 	const char      *channel;    /* PostgreSQL channel whose notifications wake it, or NULL */
 	size_t           state_size; /* of its own struct, zeroed at start; see worker_state */
+	bool             scheduled;  /* the jobs of its kind in steward.job_schedule are run, besides work() */
 
 	/*
+	 * NULL for a worker that has nothing but jobs.
 	 * Called when work may be there: after start, a notification, a nudge, or
-	 * the time set with worker_wake_at.  Starts at most one statement with
-	 * worker_call, whose result handler may say worker_wake_at(w, 0) to go on.
+	 * the time set with worker_wake_in.  Starts at most one statement with
+	 * worker_call, whose result handler may say worker_wake_in(w, 0) to go on.
 	 * Not called while a statement is under way, the database is not up, or the
 	 * worker is paused.  A failed statement is logged and work() called again
 	 * after a pause; what it returns besides ERR_ok and ERR_again ends the process.
 	 */
 	enum err (*work)(struct worker *w, struct error *e);
 
-	/* How long it may sleep without a wake-up, in ms.  Read from the configuration at each sleep. */
+	/* How long it may sleep without a wake-up, in ms.  Read from the configuration at each sleep.  NULL like work. */
 	int64_t (*safety_poll_ms)(const struct config *cfg);
 };
 

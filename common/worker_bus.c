@@ -46,6 +46,8 @@ beat(struct worker *w)
 	struct msg_heartbeat *b    = &m.body.heartbeat;
 	const char           *what = session_is_busy(w->work) ? statement_desc(w->statement)->name : "idle";
 
+	if (session_is_busy(w->work) && w->statement == STMT_job_perform)
+		what = w->schedule.job;
 	(void)snprintf(b->database, sizeof(b->database), "%s", session_state_word(session_state(w->work)));
 	(void)snprintf(b->detail, sizeof(b->detail), "%s", session_detail(w->work));
 	(void)snprintf(b->activity, sizeof(b->activity), "%s", what);

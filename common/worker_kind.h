@@ -16,8 +16,12 @@ enum worker_kind {
 #define WORKER(name, rank, policy, summary) WORKER_##name,
 #include WORKERS_DEF
 #undef WORKER
-	WORKER_COUNT
+	WORKER_COUNT,
+	WORKER_scheduled /* no kind: in statements.def, every one that has jobs to run at their time */
 };
+
+/* What each process of a kind has open: at its end of file the supervisor is gone. */
+enum { WORKER_LIFELINE_FD = 3 };
 
 enum restart_policy { POLICY_always, POLICY_on_crash, POLICY_once };
 

@@ -12,7 +12,19 @@
 #include "worker.h"
 
 /* What epoll tells about. */
-enum watched { WATCH_session, WATCH_link, WATCH_signals, WATCH_lifeline };
+enum watched { WATCH_session, WATCH_link, WATCH_signals, WATCH_lifeline, WATCH_schedule };
+
+/* The channels of the listening session, as session_notified counts them. */
+enum { CHANNEL_own = 1 << 0, CHANNEL_schedule = 1 << 1 };
+
+/* The jobs that have their time. */
+struct schedule {
+	int     timer; /* until the next look; -1 when the worker has no jobs */
+	bool    is_due;
+	char    run[40]; /* started and not known to be over; "": none */
+	char    job[sizeof(((struct msg_heartbeat *)0)->activity)];
+	int64_t began_ms; /* the statement */
+};
 
 struct worker {
 	const struct worker_ops *ops;
@@ -40,6 +52,7 @@ struct worker {
 	worker_result_fn *on_result;
 	uint64_t          done, failed;
 	char              notice[sizeof(((struct msg_heartbeat *)0)->notice)];
+	struct schedule   schedule;
 	enum session_state told; /* the database state in the last heartbeat */
 	bool              was_ready, is_announced, is_paused, is_leaving;
 };
@@ -55,5 +68,20 @@ void worker_leave(struct worker *w, const char *why);
 
 /* Obey everything that waits on the link. */
 void worker_read_orders(struct worker *w);
+
+/* ------------------------------------------------------- worker_schedule */
+/* Make the timer.  Errors: ERR_system. */
+NODISCARD enum err worker_schedule_open(struct worker *w, struct error *e);
+void worker_schedule_close(struct worker *w);
+
+/* Look at the schedule: at the next worker_schedule_go_on, or this much later.  Nothing for a worker without jobs. */
+void worker_schedule_look(struct worker *w);
+void worker_schedule_look_in(struct worker *w, int64_t delay_us);
+
+/* The timer's descriptor is readable. */
+void worker_schedule_read_timer(struct worker *w);
+
+/* Start the statement that comes next, if any does and the session is free. */
+NODISCARD enum err worker_schedule_go_on(struct worker *w, struct error *e);
 
 #endif

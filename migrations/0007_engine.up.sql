@@ -48,16 +48,25 @@ CREATE TABLE steward.job_run (
     status       text        NOT NULL
         CONSTRAINT job_run_status_check CHECK (status IN ('running', 'completed', 'failed', 'skipped')),
     worker       text,
+    manual       boolean     NOT NULL DEFAULT false,
+    rows         bigint,
+    message      text,
     error        text,
     detail       jsonb       NOT NULL DEFAULT '{}',
+    claimed_at   timestamptz,
     created_at   timestamptz NOT NULL DEFAULT steward.now(),
     CONSTRAINT job_run_slot_key UNIQUE (job, scheduled_at)
 );
 CREATE INDEX idx_job_run_created ON steward.job_run (created_at);
+CREATE INDEX idx_job_run_running ON steward.job_run (job) WHERE status = 'running';
 COMMENT ON TABLE steward.job_run IS 'one row per slot of a schedule and per finished attempt that a queue no longer shows';
 COMMENT ON COLUMN steward.job_run.job IS 'the schedule''s name, or kind:id of the thing that was worked on';
+COMMENT ON COLUMN steward.job_run.manual IS 'whether somebody asked for it; its slot is then that moment';
+COMMENT ON COLUMN steward.job_run.rows IS 'how many rows the job says it has changed';
+COMMENT ON COLUMN steward.job_run.claimed_at IS 'when a worker took the slot, by the clock that no test moves';
 COMMENT ON CONSTRAINT job_run_slot_key ON steward.job_run IS 'a slot is claimed by inserting it, at most once on any number of nodes';
 COMMENT ON INDEX steward.idx_job_run_created IS 'what retention removes';
+COMMENT ON INDEX steward.idx_job_run_running IS 'the few that go on, or whose worker went away';
 
 CREATE TABLE steward.feature_flag (
     name       text         PRIMARY KEY,

@@ -286,10 +286,10 @@ print_statements(struct output *o)
 	for (int i = 0; i < STMT_COUNT; i++) {
 		const struct statement_desc *d = statement_desc((enum statement)i);
 
-		output_tinted(o, TONE_strong, "%s  %s", worker_desc(d->kind)->name, d->name);
+		output_tinted(o, TONE_strong, "%s  %s", statement_kind_name((enum statement)i), d->name);
 		output_wrapped(o, TONE_plain, "    ", "    ", d->sql);
 		output_item_begin(o);
-		output_text(o, "kind", worker_desc(d->kind)->name);
+		output_text(o, "kind", statement_kind_name((enum statement)i));
 		output_text(o, "statement", d->name);
 		output_text(o, "sql", d->sql);
 		output_text(o, "parameters", d->parameters);

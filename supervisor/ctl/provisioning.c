@@ -7,41 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "admin.h"
+#include "ask.h"
 #include "quantity.h"
 #include "rows.h"
 
 enum { BACKFILL_BATCH = 100 };
-
-/* An open connection and the command it is for. */
-struct ask {
-	const struct command_context *c;
-	struct db                    *db;
-};
-
-static enum err
-begin(struct ask *ask, const struct command_context *c, const struct admin *a, struct error *e)
-{
-	*ask = (struct ask){ .c = c };
-	return admin_connect(a, NULL, &ask->db, e);
-}
-
-static void
-ask_cleanup(struct ask *ask)
-{
-	db_close(ask->db);
-}
-
-/* One statement with at most one parameter. */
-static enum err
-query(struct ask *ask, const char *sql, const char *value, struct db_result **r, struct error *e)
-{
-	enum err rc = db_query(ask->db, sql, &value, value != NULL ? 1 : 0, r, e);
-
-	if (rc == ERR_schema_old)
-		return admin_advise(e, "run: sudo stewardctl db migrate");
-	return rc;
-}
 
 /* "5m" as an interval that PostgreSQL reads; `text` NULL: `fallback`. */
 static enum err
@@ -83,15 +53,6 @@ count_unjudged(const struct db_result *r)
 	return count;
 }
 
-/* Everything is printed; the exit status says whether the answer is no. */
-static enum err
-answer(const struct command_context *c, bool no, struct error *e)
-{
-	enum err rc = output_finish(c->out, e);
-
-	return rc == ERR_ok && no ? err_set(e, ERR_refused, "%s", "") : rc;
-}
-
 /* ---------------------------------------------------------------- health */
 static void
 print_performance(struct output *o, const struct db_result *r)
@@ -126,14 +87,14 @@ health(const struct command_context *c, const struct admin *a, struct error *e)
 	CLEANUP(db_result_cleanup) struct db_result *statuses    = NULL;
 	CLEANUP(db_result_cleanup) struct db_result *performance = NULL;
 	CLEANUP(db_result_cleanup) struct db_result *alerts      = NULL;
-	enum err rc = begin(&ask, c, a, e);
+	enum err rc = ask_begin(&ask, c, a, e);
 
 	if (rc == ERR_ok)
-		rc = query(&ask, "SELECT * FROM steward.provisioning_health", NULL, &statuses, e);
+		rc = ask_query(&ask, "SELECT * FROM steward.provisioning_health", NULL, &statuses, e);
 	if (rc == ERR_ok)
-		rc = query(&ask, "SELECT * FROM steward.provisioning_performance", NULL, &performance, e);
+		rc = ask_query(&ask, "SELECT * FROM steward.provisioning_performance", NULL, &performance, e);
 	if (rc == ERR_ok)
-		rc = query(&ask, "SELECT * FROM steward.alerts_waiting()", NULL, &alerts, e);
+		rc = ask_query(&ask, "SELECT * FROM steward.alerts_waiting()", NULL, &alerts, e);
 	if (rc != ERR_ok)
 		return rc;
 	rows_print_list(c->out, statuses, NULL, "the queue is empty");
@@ -149,12 +110,12 @@ errors(const struct command_context *c, const struct admin *a, struct error *e)
 	CLEANUP(ask_cleanup) struct ask ask = { 0 };
 	CLEANUP(db_result_cleanup) struct db_result *jobs   = NULL;
 	CLEANUP(db_result_cleanup) struct db_result *groups = NULL;
-	enum err rc = begin(&ask, c, a, e);
+	enum err rc = ask_begin(&ask, c, a, e);
 
 	if (rc == ERR_ok)
-		rc = query(&ask, "SELECT * FROM steward.provisioning_errors", NULL, &jobs, e);
+		rc = ask_query(&ask, "SELECT * FROM steward.provisioning_errors", NULL, &jobs, e);
 	if (rc == ERR_ok)
-		rc = query(&ask, "SELECT * FROM steward.provisioning_error_groups", NULL, &groups, e);
+		rc = ask_query(&ask, "SELECT * FROM steward.provisioning_error_groups", NULL, &groups, e);
 	if (rc != ERR_ok)
 		return rc;
 	rows_put_list(c->out, "groups", groups);
@@ -172,12 +133,12 @@ stuck(const struct command_context *c, const struct admin *a, struct error *e)
 	CLEANUP(ask_cleanup) struct ask ask = { 0 };
 	CLEANUP(db_result_cleanup) struct db_result *locks = NULL;
 	CLEANUP(db_result_cleanup) struct db_result *stale = NULL;
-	enum err rc = begin(&ask, c, a, e);
+	enum err rc = ask_begin(&ask, c, a, e);
 
 	if (rc == ERR_ok)
-		rc = query(&ask, "SELECT * FROM steward.provisioning_stuck", NULL, &locks, e);
+		rc = ask_query(&ask, "SELECT * FROM steward.provisioning_stuck", NULL, &locks, e);
 	if (rc == ERR_ok)
-		rc = query(&ask, "SELECT * FROM steward.provisioning_stale", NULL, &stale, e);
+		rc = ask_query(&ask, "SELECT * FROM steward.provisioning_stale", NULL, &stale, e);
 	if (rc != ERR_ok)
 		return rc;
 	rows_print_list(c->out, locks, NULL, "no job is locked for more than two minutes");
@@ -193,10 +154,10 @@ list(const struct command_context *c, const struct admin *a, struct error *e)
 {
 	CLEANUP(ask_cleanup) struct ask ask = { 0 };
 	CLEANUP(db_result_cleanup) struct db_result *r = NULL;
-	enum err rc = begin(&ask, c, a, e);
+	enum err rc = ask_begin(&ask, c, a, e);
 
 	if (rc == ERR_ok)
-		rc = query(&ask, "SELECT * FROM steward.provisioning_list", NULL, &r, e);
+		rc = ask_query(&ask, "SELECT * FROM steward.provisioning_list", NULL, &r, e);
 	if (rc != ERR_ok)
 		return rc;
 	rows_print_list(c->out, r, "id,match_id,status,attempt_count,created_at,last_error", "the queue is empty");
@@ -208,10 +169,10 @@ show(const struct command_context *c, const struct admin *a, struct error *e)
 {
 	CLEANUP(ask_cleanup) struct ask ask = { 0 };
 	CLEANUP(db_result_cleanup) struct db_result *r = NULL;
-	enum err rc = begin(&ask, c, a, e);
+	enum err rc = ask_begin(&ask, c, a, e);
 
 	if (rc == ERR_ok)
-		rc = query(&ask, "SELECT * FROM steward.provisioning_show($1)", c->argv[0], &r, e);
+		rc = ask_query(&ask, "SELECT * FROM steward.provisioning_show($1)", c->argv[0], &r, e);
 	if (rc != ERR_ok)
 		return rc;
 	if (db_rows(r) == 0)
@@ -228,17 +189,17 @@ retry(const struct command_context *c, const struct admin *a, struct error *e)
 {
 	CLEANUP(ask_cleanup) struct ask ask = { 0 };
 	CLEANUP(db_result_cleanup) struct db_result *r = NULL;
-	enum err rc = begin(&ask, c, a, e);
+	enum err rc = ask_begin(&ask, c, a, e);
 
 	if (rc == ERR_ok)
-		rc = query(&ask, "SELECT * FROM steward.provisioning_retry($1)", c->argv[0], &r, e);
+		rc = ask_query(&ask, "SELECT * FROM steward.provisioning_retry($1)", c->argv[0], &r, e);
 	if (rc != ERR_ok)
 		return rc;
 	if (db_rows(r) == 0)
 		return err_set(e, ERR_not_found, "there is no job %s", c->argv[0]);
 	rows_put(c->out, r, 0);
 	output_tinted(c->out, has_no(r) ? TONE_bad : TONE_plain, "%s", db_named_text(r, 0, "detail"));
-	return answer(c, has_no(r), e);
+	return ask_answer(c, has_no(r), e);
 }
 
 static enum err
@@ -250,9 +211,9 @@ unstick(const struct command_context *c, const struct admin *a, struct error *e)
 	enum err rc = read_age("--older", c->older, "5 minutes", older, e);
 
 	if (rc == ERR_ok)
-		rc = begin(&ask, c, a, e);
+		rc = ask_begin(&ask, c, a, e);
 	if (rc == ERR_ok)
-		rc = query(&ask, "SELECT * FROM steward.provisioning_unstick($1)", older, &r, e);
+		rc = ask_query(&ask, "SELECT * FROM steward.provisioning_unstick($1)", older, &r, e);
 	if (rc != ERR_ok)
 		return rc;
 	rows_print_list(c->out, r, NULL, "nothing to free");
@@ -269,7 +230,7 @@ backfill_batch(struct ask *ask, int64_t *queued, bool *more, struct error *e)
 	enum err rc;
 
 	(void)snprintf(batch, sizeof(batch), "%d", BACKFILL_BATCH);
-	rc = query(ask, "SELECT * FROM steward.provisioning_backfill($1) WHERE job_id IS NOT NULL", batch, &r, e);
+	rc = ask_query(ask, "SELECT * FROM steward.provisioning_backfill($1) WHERE job_id IS NOT NULL", batch, &r, e);
 	if (rc != ERR_ok)
 		return rc;
 	for (int row = 0; row < db_rows(r); row++, (*queued)++) {
@@ -288,7 +249,7 @@ backfill(const struct command_context *c, const struct admin *a, struct error *e
 	CLEANUP(ask_cleanup) struct ask ask = { 0 };
 	int64_t  queued = 0;
 	bool     more   = true;
-	enum err rc     = begin(&ask, c, a, e);
+	enum err rc     = ask_begin(&ask, c, a, e);
 
 	if (rc == ERR_ok && c->dry_run)
 		rc = db_script(ask.db, "BEGIN", e);
@@ -311,10 +272,10 @@ verify(const struct command_context *c, const struct admin *a, struct error *e)
 {
 	CLEANUP(ask_cleanup) struct ask ask = { 0 };
 	CLEANUP(db_result_cleanup) struct db_result *r = NULL;
-	enum err rc = begin(&ask, c, a, e);
+	enum err rc = ask_begin(&ask, c, a, e);
 
 	if (rc == ERR_ok)
-		rc = query(&ask, "SELECT * FROM steward.provisioning_verify($1)", c->argv[0], &r, e);
+		rc = ask_query(&ask, "SELECT * FROM steward.provisioning_verify($1)", c->argv[0], &r, e);
 	if (rc != ERR_ok)
 		return rc;
 	if (db_rows(r) == 0)
@@ -326,7 +287,7 @@ verify(const struct command_context *c, const struct admin *a, struct error *e)
 		output_tinted(c->out, ok ? TONE_good : TONE_bad, "[%c] %-11s %s", ok ? 'x' : ' ',
 		    db_named_text(r, i, "tick"), db_named_text(r, i, "detail"));
 	}
-	return answer(c, has_no(r), e);
+	return ask_answer(c, has_no(r), e);
 }
 
 static enum err
@@ -338,9 +299,9 @@ accept(const struct command_context *c, const struct admin *a, struct error *e)
 	enum err rc = read_age("--window", c->window, "24 hours", window, e);
 
 	if (rc == ERR_ok)
-		rc = begin(&ask, c, a, e);
+		rc = ask_begin(&ask, c, a, e);
 	if (rc == ERR_ok)
-		rc = query(&ask, "SELECT * FROM steward.provisioning_accept($1)", window, &r, e);
+		rc = ask_query(&ask, "SELECT * FROM steward.provisioning_accept($1)", window, &r, e);
 	if (rc != ERR_ok)
 		return rc;
 	rows_print_list(c->out, r, NULL, "there is no criterion");
@@ -348,7 +309,7 @@ accept(const struct command_context *c, const struct admin *a, struct error *e)
 	output_number(c->out, "not_judged", count_unjudged(r));
 	output_line(c->out, "%s, %d of %d not judged", has_no(r) ? "not accepted" : "accepted", count_unjudged(r),
 	    db_rows(r));
-	return answer(c, has_no(r), e);
+	return ask_answer(c, has_no(r), e);
 }
 
 /* -------------------------------------------------------------- commands */

@@ -294,6 +294,18 @@ print_everything(struct changes *ch)
 }
 
 static enum err
+mark_as_test(struct setup *s, struct error *e)
+{
+	CLEANUP(db_cleanup) struct db *inside = NULL;
+	enum err r = admin_connect(s->a, s->a->database, &inside, e);
+
+	return r == ERR_ok ? grant_unless(s, inside,
+	                         "SELECT EXISTS (SELECT FROM steward.test_database) OR ($1::text || $2::text) IS NULL",
+	                         "INSERT INTO steward.test_database DEFAULT VALUES", "marked the database as one for tests", e) :
+	                     r;
+}
+
+static enum err
 setup(const struct command_context *c, const struct admin *a, struct error *e)
 {
 	struct changes ch;
@@ -309,6 +321,8 @@ setup(const struct command_context *c, const struct admin *a, struct error *e)
 		print_everything(&ch);
 	else if (r == ERR_ok)
 		r = migrate_up(a, &ch, ledger_newest(migrations), &version, e);
+	if (r == ERR_ok && c->test && !ch.dry_run)
+		r = mark_as_test(&s, e);
 	if (r != ERR_ok)
 		return r;
 	changes_end(&ch);

@@ -131,6 +131,11 @@ all_done() {
 	finalize
 	wait_until 5 nothing_waits
 	books_are_right
+	sessions() { count "pg_stat_activity WHERE application_name LIKE 'steward/provisioning%' AND datname = current_database() AND backend_start < now() - interval '$1'"; }
+	both_are_there() { [ "$(sessions '0 s')" = 2 ]; }
+	wait_until 5 both_are_there
+	sleep 1
+	[ "$(sessions '0.9 s')" = 2 ] # and stay
 }
 
 @test "two nodes on one database share the work, nothing twice" {

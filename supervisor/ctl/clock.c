@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stewardctl clock - the clock that every rule reads, steward.now().  It is moved
+ * by a setting of the database, which only an administrator may write, and only
+ * where db setup --test has said that nothing there is in earnest.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "ask.h"
+#include "quantity.h"
+#include "rows.h"
+
+static enum err
+print(const struct command_context *c, struct db *db, struct error *e)
+{
+	CLEANUP(db_result_cleanup) struct db_result *r = NULL;
+	enum err rc = db_query(db, "SELECT * FROM steward.clock_show()", NULL, 0, &r, e);
+	int64_t  ms;
+
+	if (rc != ERR_ok)
+		return rc;
+	rows_put(c->out, r, 0);
+	ms = db_int8(r, 0, "offset_ms", 0);
+	output_line(c->out, "%s, %s%s%s", db_named_text(r, 0, "now"), ms != 0 ? rows_text(r, 0, "offset_ms", "") : "the real time",
+	    ms != 0 ? " ms ahead of the real time" : "",
+	    strcmp(db_named_text(r, 0, "movable"), "t") == 0 ? "; this database is one for tests" : "");
+	return output_finish(c->out, e);
+}
+
+static enum err
+show(const struct command_context *c, const struct admin *a, struct error *e)
+{
+	CLEANUP(ask_cleanup) struct ask ask = { 0 };
+	enum err rc = ask_begin(&ask, c, a, e);
+
+	return rc == ERR_ok ? print(c, ask.db, e) : rc;
+}
+
+static enum err
+require_test(struct db *db, struct error *e)
+{
+	CLEANUP(db_result_cleanup) struct db_result *r = NULL;
+	enum err rc = db_query(db, "SELECT movable FROM steward.clock_show()", NULL, 0, &r, e);
+
+	if (rc != ERR_ok || strcmp(db_text(r, 0, 0), "t") == 0)
+		return rc;
+	return err_set(e, ERR_refused,
+	    "database %s is not marked as one for tests, so its clock is not moved; mark one with: stewardctl db setup --test",
+	    db_parameter(db, "dbname"));
+}
+
+/* `offset` is an expression of $1.  That the schema may have changed is what makes workers connect again. */
+static enum err
+move(const struct command_context *c, const struct admin *a, const char *offset, const char *value, struct error *e)
+{
+	CLEANUP(db_cleanup) struct db *db              = NULL;
+	CLEANUP(db_cleanup) struct db *moved           = NULL;
+	CLEANUP(db_result_cleanup) struct db_result *r = NULL;
+	char     sql[512];
+	enum err rc = admin_connect(a, a->database, &db, e);
+
+	(void)snprintf(sql, sizeof(sql),
+	    "SELECT format('ALTER DATABASE %%I SET steward.clock_offset = ''%%s ms''; NOTIFY steward_schema',"
+	    " current_database(), round(extract(epoch FROM %s) * 1000))", offset);
+	if (rc == ERR_ok)
+		rc = require_test(db, e);
+	if (rc == ERR_ok)
+		rc = db_query(db, sql, &value, 1, &r, e);
+	if (rc == ERR_ok)
+		rc = db_script(db, db_text(r, 0, 0), e);
+	/* Settings of a database are for those who connect. */
+	if (rc == ERR_ok)
+		rc = admin_connect(a, a->database, &moved, e);
+	return rc == ERR_ok ? print(c, moved, e) : rc;
+}
+
+static enum err
+set(const struct command_context *c, const struct admin *a, struct error *e)
+{
+	return move(c, a, "$1::timestamptz - now()", c->argv[0], e);
+}
+
+static enum err
+advance(const struct command_context *c, const struct admin *a, struct error *e)
+{
+	char    interval[32];
+	int64_t seconds;
+
+	if (quantity_parse(c->argv[0], "s", &seconds) != QUANTITY_ok)
+		return err_set(e, ERR_usage, "\"%s\" is not %s", c->argv[0], quantity_hint("s"));
+	(void)snprintf(interval, sizeof(interval), "%" PRId64 " seconds", seconds);
+	return move(c, a, "steward.now() - now() + $1::interval", interval, e);
+}
+
+enum err
+command_clock_show(const struct command_context *c, struct error *e)
+{
+	return admin_run_login(c, show, e);
+}
+
+enum err
+command_clock_set(const struct command_context *c, struct error *e)
+{
+	return admin_run(c, true, set, e);
+}
+
+enum err
+command_clock_advance(const struct command_context *c, struct error *e)
+{
+	return admin_run(c, true, advance, e);
+}
