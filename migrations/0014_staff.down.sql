@@ -1,0 +1,14 @@
+SELECT steward.quarantine_put('public.staff_profiles');
+SELECT steward.quarantine_put('public.skills');
+SELECT steward.quarantine_put('public.organizational_units');
+
+DROP TABLE public.staff_profiles;
+DROP TABLE public.skills;
+DROP TABLE public.organizational_units;
+DROP FUNCTION steward.led_organizations();
+DROP FUNCTION steward.own_organizations();
+DROP FUNCTION steward.visible_units();
+DROP FUNCTION steward.skill_in_use();
+DROP FUNCTION steward.staff_check();
+DROP FUNCTION steward.skill_set(uuid, uuid[]);
+DROP FUNCTION steward.unit_parent_check();

@@ -1,0 +1,242 @@
+-- Who there is to give work to: units, skills and people.
+
+CREATE TABLE public.organizational_units (
+    id                       uuid         PRIMARY KEY DEFAULT gen_random_uuid(),
+    organization_id          uuid         NOT NULL REFERENCES public.organizations,
+    name_ar                  varchar(255) NOT NULL,
+    name_en                  varchar(255) NOT NULL,
+    unit_wip_limit           int          NOT NULL
+        CONSTRAINT organizational_units_limit_check CHECK (unit_wip_limit BETWEEN 1 AND 100),
+    current_assignment_count int          NOT NULL DEFAULT 0
+        CONSTRAINT organizational_units_count_check CHECK (current_assignment_count >= 0),
+    parent_unit_id           uuid,
+    created_at               timestamptz  NOT NULL DEFAULT steward.now(),
+    updated_at               timestamptz  NOT NULL DEFAULT steward.now(),
+    CONSTRAINT organizational_units_organization_key UNIQUE (organization_id, id),
+    CONSTRAINT organizational_units_parent_fkey FOREIGN KEY (organization_id, parent_unit_id)
+        REFERENCES public.organizational_units (organization_id, id) ON DELETE SET NULL (parent_unit_id)
+) WITH (fillfactor = 50);
+CREATE INDEX idx_org_units_parent ON public.organizational_units (parent_unit_id);
+CREATE UNIQUE INDEX idx_org_units_name_ar_parent ON public.organizational_units
+    (organization_id, name_ar, COALESCE(parent_unit_id, '00000000-0000-0000-0000-000000000000'));
+CREATE UNIQUE INDEX idx_org_units_name_en_parent ON public.organizational_units
+    (organization_id, name_en, COALESCE(parent_unit_id, '00000000-0000-0000-0000-000000000000'));
+COMMENT ON TABLE public.organizational_units IS 'the tree of units; the row lock of a unit is what assigning into it takes';
+COMMENT ON COLUMN public.organizational_units.unit_wip_limit IS 'most active assignments of all its people together';
+COMMENT ON COLUMN public.organizational_units.current_assignment_count IS 'active assignments of the unit, kept by the triggers of assignments';
+COMMENT ON INDEX public.idx_org_units_parent IS 'the children of a unit';
+COMMENT ON INDEX public.idx_org_units_name_ar_parent IS 'names are unique among siblings';
+COMMENT ON INDEX public.idx_org_units_name_en_parent IS 'names are unique among siblings';
+
+CREATE FUNCTION steward.unit_parent_check() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    ancestor uuid := NEW.parent_unit_id;
+    steps    int := 0;
+BEGIN
+    IF NEW.organization_id IS NULL THEN
+        NEW.organization_id := COALESCE(
+            (SELECT u.organization_id FROM public.organizational_units u WHERE u.id = NEW.parent_unit_id),
+            (SELECT o.id FROM public.organizations o WHERE o.is_default));
+    END IF;
+    IF TG_OP = 'UPDATE' AND ancestor IS NOT NULL THEN
+        -- Two who hang one unit under the other's at the same moment would both see a tree.
+        PERFORM FROM public.organizations o WHERE o.id = NEW.organization_id FOR NO KEY UPDATE;
+    END IF;
+    WHILE ancestor IS NOT NULL LOOP
+        steps := steps + 1;
+        IF ancestor = NEW.id OR steps > 100 THEN
+            RAISE EXCEPTION 'unit % cannot be below itself', NEW.id
+                USING ERRCODE = 'check_violation', HINT = 'choose a parent_unit_id that is not below this unit';
+        END IF;
+        SELECT u.parent_unit_id INTO ancestor FROM public.organizational_units u WHERE u.id = ancestor;
+    END LOOP;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION steward.unit_parent_check() IS 'fills organization_id and keeps the tree a tree';
+CREATE TRIGGER unit_parent_check BEFORE INSERT OR UPDATE OF parent_unit_id ON public.organizational_units
+    FOR EACH ROW EXECUTE FUNCTION steward.unit_parent_check();
+COMMENT ON TRIGGER unit_parent_check ON public.organizational_units IS 'fills organization_id and keeps the tree a tree';
+CREATE TRIGGER update_org_unit_timestamp
+    BEFORE UPDATE OF name_ar, name_en, unit_wip_limit, parent_unit_id ON public.organizational_units
+    FOR EACH ROW WHEN (NEW.updated_at IS NOT DISTINCT FROM OLD.updated_at) EXECUTE FUNCTION public.update_updated_at_column();
+COMMENT ON TRIGGER update_org_unit_timestamp ON public.organizational_units IS 'stamps updated_at; counting does not';
+
+CREATE TABLE public.skills (
+    id              uuid         PRIMARY KEY DEFAULT gen_random_uuid(),
+    organization_id uuid         NOT NULL REFERENCES public.organizations,
+    name_ar         varchar(255) NOT NULL CONSTRAINT skills_name_ar_check CHECK (length(btrim(name_ar)) > 0),
+    name_en         varchar(255) NOT NULL CONSTRAINT skills_name_en_check CHECK (length(btrim(name_en)) > 0),
+    category        varchar(100),
+    created_at      timestamptz  NOT NULL DEFAULT steward.now(),
+    CONSTRAINT skills_name_ar_key UNIQUE (organization_id, name_ar),
+    CONSTRAINT skills_name_en_key UNIQUE (organization_id, name_en)
+);
+CREATE INDEX idx_skills_category ON public.skills (category);
+COMMENT ON TABLE public.skills IS 'what people can do and work items need';
+COMMENT ON INDEX public.idx_skills_category IS 'the skills of a category';
+CREATE TRIGGER skills_organization BEFORE INSERT ON public.skills
+    FOR EACH ROW WHEN (NEW.organization_id IS NULL) EXECUTE FUNCTION steward.organization_default();
+COMMENT ON TRIGGER skills_organization ON public.skills IS 'fills organization_id where the client did not';
+
+-- Skills are stored sorted and once each, so that equal sets are equal arrays.
+CREATE FUNCTION steward.skill_set(organization uuid, wanted uuid[]) RETURNS uuid[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    known   uuid[];
+    unknown uuid;
+BEGIN
+    SELECT COALESCE(array_agg(s.id ORDER BY s.id), '{}') INTO known
+      FROM public.skills s WHERE s.organization_id = organization AND s.id = ANY (wanted);
+    IF NOT known @> wanted THEN
+        SELECT COALESCE(w.id, '00000000-0000-0000-0000-000000000000') INTO unknown
+          FROM unnest(wanted) w(id) WHERE w.id IS NULL OR w.id <> ALL (known) LIMIT 1;
+        RAISE EXCEPTION 'there is no skill %', unknown
+            USING ERRCODE = 'foreign_key_violation', HINT = 'the skills of the organisation are the rows of public.skills';
+    END IF;
+    RETURN known;
+END $$;
+COMMENT ON FUNCTION steward.skill_set(uuid, uuid[]) IS 'a set of skills as it is stored: sorted, once each; raises on one that does not exist';
+
+CREATE TABLE public.staff_profiles (
+    id                       uuid                       PRIMARY KEY DEFAULT gen_random_uuid(),
+    organization_id          uuid                       NOT NULL,
+    user_id                  uuid                       NOT NULL REFERENCES auth.users ON DELETE CASCADE,
+    unit_id                  uuid                       NOT NULL,
+    skills                   uuid[]                     NOT NULL DEFAULT '{}',
+    individual_wip_limit     int                        NOT NULL DEFAULT 5
+        CONSTRAINT staff_profiles_limit_check CHECK (individual_wip_limit BETWEEN 1 AND 20),
+    current_assignment_count int                        NOT NULL DEFAULT 0
+        CONSTRAINT staff_profiles_count_check CHECK (current_assignment_count >= 0),
+    last_assigned_at         timestamptz,
+    availability_status      public.availability_status NOT NULL DEFAULT 'available',
+    unavailable_until        timestamptz,
+    unavailable_reason       text,
+    availability_source      varchar(20)                NOT NULL DEFAULT 'manual'
+        CONSTRAINT staff_profiles_source_check CHECK (availability_source IN ('manual', 'hr_system', 'supervisor_override')),
+    escalation_chain_id      uuid                       REFERENCES auth.users ON DELETE SET NULL,
+    hr_employee_id           varchar(50),
+    role                     varchar(50)                NOT NULL DEFAULT 'staff'
+        CONSTRAINT staff_profiles_role_check CHECK (role IN ('staff', 'supervisor', 'admin')),
+    version                  int                        NOT NULL DEFAULT 0,
+    created_at               timestamptz                NOT NULL DEFAULT steward.now(),
+    updated_at               timestamptz                NOT NULL DEFAULT steward.now(),
+    CONSTRAINT staff_profiles_user_key UNIQUE (organization_id, user_id),
+    CONSTRAINT staff_profiles_unit_fkey FOREIGN KEY (organization_id, unit_id)
+        REFERENCES public.organizational_units (organization_id, id) ON DELETE RESTRICT,
+    CONSTRAINT chk_escalation_not_self CHECK (escalation_chain_id <> user_id),
+    CONSTRAINT chk_available_no_until CHECK (availability_status <> 'available' OR unavailable_until IS NULL)
+) WITH (fillfactor = 70);
+CREATE INDEX idx_staff_unit ON public.staff_profiles (unit_id);
+CREATE INDEX idx_staff_availability ON public.staff_profiles (availability_status) WHERE availability_status = 'available';
+CREATE INDEX idx_staff_skills ON public.staff_profiles USING gin (skills);
+CREATE UNIQUE INDEX idx_staff_hr_id ON public.staff_profiles (organization_id, hr_employee_id) WHERE hr_employee_id IS NOT NULL;
+CREATE INDEX idx_staff_user ON public.staff_profiles (user_id);
+CREATE INDEX idx_staff_leads ON public.staff_profiles (organization_id, role, unit_id) WHERE role <> 'staff';
+CREATE INDEX idx_staff_chain ON public.staff_profiles (escalation_chain_id) WHERE escalation_chain_id IS NOT NULL;
+CREATE INDEX idx_staff_returns ON public.staff_profiles (unavailable_until)
+    WHERE availability_status <> 'available' AND unavailable_until IS NOT NULL;
+COMMENT ON TABLE public.staff_profiles IS 'who can be given work: unit, skills, limit, availability; counted, never scanned for';
+COMMENT ON COLUMN public.staff_profiles.current_assignment_count IS 'active assignments, kept by the triggers of assignments';
+COMMENT ON COLUMN public.staff_profiles.last_assigned_at IS 'when the last work was given; the longest idle wins a tie';
+COMMENT ON COLUMN public.staff_profiles.escalation_chain_id IS 'the user who gets this person''s escalations first; NULL: the unit''s supervisor';
+COMMENT ON COLUMN public.staff_profiles.version IS 'grows with every change but counting';
+COMMENT ON INDEX public.idx_staff_unit IS 'the people of a unit';
+COMMENT ON INDEX public.idx_staff_availability IS 'who is available';
+COMMENT ON INDEX public.idx_staff_skills IS 'who has all of these skills';
+COMMENT ON INDEX public.idx_staff_hr_id IS 'the person whom the personnel system means';
+COMMENT ON INDEX public.idx_staff_user IS 'the profiles of a user';
+COMMENT ON INDEX public.idx_staff_leads IS 'supervisors of a unit, administrators of an organisation';
+COMMENT ON INDEX public.idx_staff_chain IS 'what deleting a user looks through';
+COMMENT ON INDEX public.idx_staff_returns IS 'whose leave ends next';
+
+CREATE FUNCTION steward.staff_check() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NEW.organization_id IS NULL THEN
+        NEW.organization_id := COALESCE(
+            (SELECT u.organization_id FROM public.organizational_units u WHERE u.id = NEW.unit_id),
+            (SELECT o.id FROM public.organizations o WHERE o.is_default));
+    END IF;
+    NEW.skills := steward.skill_set(NEW.organization_id, NEW.skills);
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION steward.staff_check() IS 'fills organization_id from the unit; skills must exist';
+CREATE TRIGGER staff_check BEFORE INSERT OR UPDATE OF skills ON public.staff_profiles
+    FOR EACH ROW EXECUTE FUNCTION steward.staff_check();
+COMMENT ON TRIGGER staff_check ON public.staff_profiles IS 'fills organization_id from the unit; skills must exist';
+-- Also stamps updated_at.  Counting is not a change that a second writer has to know of.
+CREATE TRIGGER increment_staff_version
+    BEFORE UPDATE OF unit_id, skills, individual_wip_limit, availability_status, unavailable_until, unavailable_reason,
+        availability_source, escalation_chain_id, hr_employee_id, role ON public.staff_profiles
+    FOR EACH ROW EXECUTE FUNCTION public.increment_version_column();
+COMMENT ON TRIGGER increment_staff_version ON public.staff_profiles IS 'optimistic locking';
+
+CREATE FUNCTION steward.skill_in_use() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM public.staff_profiles p WHERE p.skills @> ARRAY[OLD.id]) THEN
+        RAISE EXCEPTION 'skill % is still held by somebody', OLD.name_en
+            USING ERRCODE = 'foreign_key_violation', HINT = 'take it from the staff_profiles first';
+    END IF;
+    RETURN OLD;
+END $$;
+COMMENT ON FUNCTION steward.skill_in_use() IS 'a skill that somebody holds is not deleted';
+CREATE TRIGGER skill_in_use BEFORE DELETE ON public.skills FOR EACH ROW EXECUTE FUNCTION steward.skill_in_use();
+COMMENT ON TRIGGER skill_in_use ON public.skills IS 'a skill that somebody holds is not deleted';
+
+-- One look-up per statement; policies wrap these in a SELECT.  Being supervisor or
+-- administrator is a set of units, so that every branch of a policy is an index.
+-- In plpgsql, because a SQL function is planned again by every statement.
+CREATE FUNCTION steward.visible_units() RETURNS uuid[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    caller uuid := auth.uid();
+BEGIN
+    RETURN COALESCE((
+        SELECT array_agg(v.unit)
+          FROM (SELECT p.unit_id AS unit FROM public.staff_profiles p WHERE p.user_id = caller AND p.role = 'supervisor'
+                UNION ALL
+                SELECT u.id
+                  FROM public.staff_profiles p JOIN public.organizational_units u ON u.organization_id = p.organization_id
+                 WHERE p.user_id = caller AND p.role = 'admin') v), '{}');
+END $$;
+COMMENT ON FUNCTION steward.visible_units() IS 'the units whose rows the user of the claims may see: a supervisor''s own, an administrator''s all';
+GRANT EXECUTE ON FUNCTION steward.visible_units() TO authenticated;
+CREATE FUNCTION steward.own_organizations() RETURNS uuid[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    caller uuid := auth.uid();
+BEGIN
+    RETURN COALESCE((SELECT array_agg(p.organization_id) FROM public.staff_profiles p WHERE p.user_id = caller), '{}');
+END $$;
+COMMENT ON FUNCTION steward.own_organizations() IS 'the organisations in which the user of the claims is staff';
+GRANT EXECUTE ON FUNCTION steward.own_organizations() TO authenticated;
+CREATE FUNCTION steward.led_organizations() RETURNS uuid[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    caller uuid := auth.uid();
+BEGIN
+    RETURN COALESCE((
+        SELECT array_agg(p.organization_id) FROM public.staff_profiles p WHERE p.user_id = caller AND p.role <> 'staff'), '{}');
+END $$;
+COMMENT ON FUNCTION steward.led_organizations() IS 'the organisations in which the user of the claims is supervisor or administrator';
+GRANT EXECUTE ON FUNCTION steward.led_organizations() TO authenticated;
+
+SELECT steward.protect('public.organizational_units');
+CREATE POLICY member ON public.organizational_units FOR SELECT TO authenticated
+    USING (organization_id = ANY ((SELECT steward.own_organizations())::uuid[]));
+COMMENT ON POLICY member ON public.organizational_units IS 'staff see the units of their organisation';
+SELECT steward.protect('public.skills');
+CREATE POLICY member ON public.skills FOR SELECT TO authenticated
+    USING (organization_id = ANY ((SELECT steward.own_organizations())::uuid[]));
+COMMENT ON POLICY member ON public.skills IS 'staff see the skills of their organisation';
+SELECT steward.protect('public.staff_profiles');
+CREATE POLICY visible ON public.staff_profiles FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()) OR unit_id = ANY ((SELECT steward.visible_units())::uuid[]));
+COMMENT ON POLICY visible ON public.staff_profiles IS 'everybody the own profile, supervisors their unit, administrators their organisation';
+GRANT SELECT ON public.organizational_units, public.skills, public.staff_profiles TO authenticated;
+
+SELECT steward.quarantine_restore('public.organizational_units');
+SELECT steward.quarantine_restore('public.skills');
+SELECT steward.quarantine_restore('public.staff_profiles');

@@ -1,0 +1,431 @@
+-- Who works on what until when.  Two clocks run on an assignment: it is warned about
+-- at warn_at and breaches at sla_deadline; both are stored, and indexed while they
+-- can still come true, so that looking for what is due costs nothing when nothing is.
+
+CREATE TABLE public.assignments (
+    id                      uuid                     PRIMARY KEY DEFAULT gen_random_uuid(),
+    organization_id         uuid                     NOT NULL,
+    work_item_id            text                     NOT NULL
+        CONSTRAINT assignments_work_item_check CHECK (length(work_item_id) BETWEEN 1 AND 255),
+    work_item_type          public.work_item_type    NOT NULL,
+    assignee_id             uuid                     NOT NULL REFERENCES auth.users,
+    unit_id                 uuid                     NOT NULL,
+    assigned_at             timestamptz              NOT NULL DEFAULT steward.now(),
+    assigned_by             uuid                     REFERENCES auth.users,
+    sla_started_at          timestamptz              NOT NULL,
+    warn_at                 timestamptz              NOT NULL,
+    sla_deadline            timestamptz              NOT NULL,
+    priority                public.priority_level    NOT NULL,
+    status                  public.assignment_status NOT NULL DEFAULT 'assigned',
+    warning_sent_at         timestamptz,
+    breached_at             timestamptz,
+    escalated_at            timestamptz,
+    escalation_recipient_id uuid                     REFERENCES auth.users,
+    completed_at            timestamptz,
+    override_reason         text,
+    needs_review            boolean                  NOT NULL DEFAULT false,
+    review_reason           text,
+    flagged_at              timestamptz,
+    reassigned_from         uuid                     REFERENCES auth.users,
+    reassignment_reason     text,
+    required_skills         uuid[]                   NOT NULL DEFAULT '{}',
+    target_unit_id          uuid,
+    version                 int                      NOT NULL DEFAULT 0,
+    created_at              timestamptz              NOT NULL DEFAULT steward.now(),
+    updated_at              timestamptz              NOT NULL DEFAULT steward.now(),
+    CONSTRAINT assignments_unit_fkey FOREIGN KEY (organization_id, unit_id)
+        REFERENCES public.organizational_units (organization_id, id) ON DELETE RESTRICT,
+    CONSTRAINT assignments_target_fkey FOREIGN KEY (organization_id, target_unit_id)
+        REFERENCES public.organizational_units (organization_id, id) ON DELETE SET NULL (target_unit_id),
+    CONSTRAINT assignments_escalated_check CHECK (escalated_at >= sla_started_at),
+    CONSTRAINT assignments_completed_check CHECK (completed_at >= sla_started_at)
+) WITH (
+    fillfactor = 80,
+    -- A look for what is due walks past everything that was due since the last vacuum of the index.
+    autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_scale_factor = 0.02, vacuum_index_cleanup = on
+);
+CREATE UNIQUE INDEX idx_assignments_active_unique ON public.assignments (organization_id, work_item_id, work_item_type)
+    WHERE status IN ('assigned', 'in_progress');
+CREATE INDEX idx_assignments_assignee_status_sla ON public.assignments (assignee_id, status, sla_deadline);
+CREATE INDEX idx_assignments_unit ON public.assignments (unit_id, sla_deadline);
+CREATE INDEX idx_assignments_status_sla_covering ON public.assignments (status, sla_deadline) INCLUDE (assignee_id, priority)
+    WHERE status IN ('assigned', 'in_progress');
+CREATE INDEX idx_assignments_sla_partial ON public.assignments (sla_deadline)
+    WHERE status IN ('assigned', 'in_progress') AND breached_at IS NULL;
+CREATE INDEX idx_assignments_sla_warning ON public.assignments (warn_at)
+    WHERE status IN ('assigned', 'in_progress') AND warning_sent_at IS NULL;
+CREATE INDEX idx_assignments_completed ON public.assignments (completed_at) WHERE status IN ('completed', 'cancelled');
+COMMENT ON TABLE public.assignments IS 'one row per decision about a work item; at most one per item is active';
+COMMENT ON COLUMN public.assignments.work_item_id IS 'the item''s name in the system it lives in';
+COMMENT ON COLUMN public.assignments.unit_id IS 'the assignee''s unit, whose limit it counts against and whose supervisor sees it';
+COMMENT ON COLUMN public.assignments.assigned_by IS 'who decided by hand; NULL when steward did';
+COMMENT ON COLUMN public.assignments.sla_started_at IS 'when the clock of the promise began; being given to somebody else does not restart it';
+COMMENT ON COLUMN public.assignments.warn_at IS 'when the share of the time that sla_configs says is gone';
+COMMENT ON COLUMN public.assignments.warning_sent_at IS 'when the assignee was warned; once for a deadline';
+COMMENT ON COLUMN public.assignments.breached_at IS 'when the breach of this deadline was escalated, or stamped where nobody could be told';
+COMMENT ON COLUMN public.assignments.escalated_at IS 'when it was last escalated, by breach or by hand';
+COMMENT ON COLUMN public.assignments.needs_review IS 'somebody has to decide what becomes of it: the assignee is on leave';
+COMMENT ON INDEX public.idx_assignments_active_unique IS 'a work item is with one person at a time, and can come again later';
+COMMENT ON INDEX public.idx_assignments_assignee_status_sla IS 'my work by deadline';
+COMMENT ON INDEX public.idx_assignments_unit IS 'a unit''s work by deadline';
+COMMENT ON INDEX public.idx_assignments_status_sla_covering IS 'open work by deadline, for reports, from the index alone';
+COMMENT ON INDEX public.idx_assignments_sla_partial IS 'the next breach';
+COMMENT ON INDEX public.idx_assignments_sla_warning IS 'the next warning';
+COMMENT ON INDEX public.idx_assignments_completed IS 'what is old enough to be archived';
+
+CREATE FUNCTION public.calculate_sla_deadline_fn() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    moments record;
+BEGIN
+    SELECT p.organization_id, p.unit_id INTO NEW.organization_id, NEW.unit_id
+      FROM public.staff_profiles p JOIN public.organizations o ON o.id = p.organization_id
+     WHERE p.user_id = NEW.assignee_id AND (NEW.organization_id IS NULL OR p.organization_id = NEW.organization_id)
+     ORDER BY o.is_default DESC, o.id LIMIT 1;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'user % is not a member of staff', NEW.assignee_id
+            USING ERRCODE = 'foreign_key_violation', COLUMN = 'assignee_id', HINT = 'an assignee needs a row in staff_profiles';
+    END IF;
+    IF NEW.required_skills <> '{}' THEN
+        NEW.required_skills := steward.skill_set(NEW.organization_id, NEW.required_skills);
+    END IF;
+    NEW.sla_started_at := COALESCE(NEW.sla_started_at, NEW.assigned_at);
+    moments := steward.sla_moments(NEW.organization_id, NEW.work_item_type, NEW.priority, NEW.sla_started_at, NEW.sla_deadline);
+    IF NOT moments.configured THEN
+        RAISE WARNING 'no SLA is configured for a % of priority %; it gets 48 hours', NEW.work_item_type, NEW.priority;
+    END IF;
+    NEW.sla_deadline := moments.sla_deadline;
+    NEW.warn_at := COALESCE(NEW.warn_at, moments.warn_at);
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION public.calculate_sla_deadline_fn() IS
+    'fills organisation and unit from the assignee, and both moments of the SLA from its configuration; a given deadline stays';
+CREATE TRIGGER calculate_sla_deadline BEFORE INSERT ON public.assignments
+    FOR EACH ROW EXECUTE FUNCTION public.calculate_sla_deadline_fn();
+COMMENT ON TRIGGER calculate_sla_deadline ON public.assignments IS 'fills organisation, unit and both moments of the SLA';
+
+-- Moving assigned_at alone corrects when the work began; moving it together with
+-- the assignee is a reassignment, which keeps the promise that was made.
+CREATE FUNCTION steward.sla_restate() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    moments record;
+BEGIN
+    IF NEW.assigned_at <> OLD.assigned_at AND NEW.assignee_id = OLD.assignee_id AND NEW.sla_started_at = OLD.sla_started_at THEN
+        NEW.sla_started_at := NEW.assigned_at;
+    END IF;
+    moments := steward.sla_moments(NEW.organization_id, NEW.work_item_type, NEW.priority, NEW.sla_started_at,
+        CASE WHEN NEW.sla_deadline <> OLD.sla_deadline
+               OR (NEW.priority = OLD.priority AND NEW.work_item_type = OLD.work_item_type AND NEW.sla_started_at = OLD.sla_started_at)
+             THEN NEW.sla_deadline END);
+    NEW.sla_deadline := moments.sla_deadline;
+    IF NEW.warn_at = OLD.warn_at THEN
+        NEW.warn_at := moments.warn_at;
+    END IF;
+    -- A promise that holds again is watched again.
+    IF NEW.warn_at > steward.now() THEN
+        NEW.warning_sent_at := NULL;
+    END IF;
+    IF NEW.sla_deadline > steward.now() THEN
+        NEW.breached_at := NULL;
+    END IF;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION steward.sla_restate() IS 'recomputes both moments, from the same start, when what they follow from changes';
+CREATE TRIGGER sla_restate BEFORE UPDATE OF priority, work_item_type, assigned_at, sla_started_at, sla_deadline, warn_at ON public.assignments
+    FOR EACH ROW WHEN (NEW.priority <> OLD.priority OR NEW.work_item_type <> OLD.work_item_type
+                       OR NEW.sla_started_at <> OLD.sla_started_at OR NEW.sla_deadline <> OLD.sla_deadline
+                       OR NEW.warn_at <> OLD.warn_at
+                       OR (NEW.assigned_at <> OLD.assigned_at AND NEW.assignee_id = OLD.assignee_id))
+    EXECUTE FUNCTION steward.sla_restate();
+COMMENT ON TRIGGER sla_restate ON public.assignments IS 'the moments of the SLA follow priority, type and start';
+
+CREATE FUNCTION steward.assignment_next(status public.assignment_status) RETURNS public.assignment_status[]
+    LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE status
+        WHEN 'pending'     THEN '{assigned, cancelled}'
+        WHEN 'assigned'    THEN '{in_progress, completed, cancelled}'
+        WHEN 'in_progress' THEN '{completed, cancelled}'
+        ELSE '{}'
+    END::public.assignment_status[]
+$$;
+COMMENT ON FUNCTION steward.assignment_next(public.assignment_status) IS 'the lifecycle: where an assignment may go from here';
+CREATE FUNCTION steward.assignment_lifecycle() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    allowed public.assignment_status[] := steward.assignment_next(OLD.status);
+BEGIN
+    IF NEW.status <> ALL (allowed) THEN
+        RAISE EXCEPTION 'an assignment cannot go from % to %', OLD.status, NEW.status
+            USING ERRCODE = 'check_violation', COLUMN = 'status', HINT = CASE WHEN allowed = '{}'
+                THEN format('%s is the end; assign the work item anew', OLD.status)
+                ELSE format('from %s it may go to %s', OLD.status, array_to_string(allowed, ', ')) END;
+    END IF;
+    IF NEW.status = 'completed' THEN
+        NEW.completed_at := COALESCE(NEW.completed_at, steward.now());
+    END IF;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION steward.assignment_lifecycle() IS 'refuses every way between two states that the lifecycle does not draw, and stamps completed_at';
+CREATE TRIGGER assignment_lifecycle BEFORE UPDATE OF status ON public.assignments
+    FOR EACH ROW WHEN (NEW.status <> OLD.status) EXECUTE FUNCTION steward.assignment_lifecycle();
+COMMENT ON TRIGGER assignment_lifecycle ON public.assignments IS 'keeps the lifecycle';
+-- Also stamps updated_at.  The marks of the SLA are nobody's edit.
+CREATE TRIGGER increment_assignment_version
+    BEFORE UPDATE OF assignee_id, priority, work_item_type, status, needs_review, review_reason, required_skills, target_unit_id,
+        override_reason, sla_deadline ON public.assignments
+    FOR EACH ROW EXECUTE FUNCTION public.increment_version_column();
+COMMENT ON TRIGGER increment_assignment_version ON public.assignments IS 'optimistic locking';
+
+CREATE FUNCTION steward.assignment_moves() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    SELECT p.unit_id INTO NEW.unit_id FROM public.staff_profiles p
+     WHERE p.organization_id = NEW.organization_id AND p.user_id = NEW.assignee_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'user % is not a member of staff of organisation %', NEW.assignee_id, NEW.organization_id
+            USING ERRCODE = 'foreign_key_violation', COLUMN = 'assignee_id', HINT = 'an assignee needs a row in staff_profiles';
+    END IF;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION steward.assignment_moves() IS 'an assignment belongs to the unit of its assignee';
+CREATE TRIGGER assignment_moves BEFORE UPDATE OF assignee_id, unit_id, organization_id, status ON public.assignments
+    FOR EACH ROW WHEN (NEW.assignee_id <> OLD.assignee_id OR NEW.unit_id <> OLD.unit_id OR NEW.organization_id <> OLD.organization_id
+                       OR (OLD.status = 'pending' AND NEW.status = 'assigned'))
+    EXECUTE FUNCTION steward.assignment_moves();
+COMMENT ON TRIGGER assignment_moves ON public.assignments IS 'the unit follows the assignee';
+-- Here the person is locked before assignments and units, against the order of locks:
+-- whoever is just giving or finishing this work would wait for us and we for them.  So
+-- we give up long before they look for a deadlock, all waits together.
+CREATE FUNCTION steward.staff_moves() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+BEGIN
+    PERFORM FROM public.assignments a
+      WHERE a.organization_id = NEW.organization_id AND a.assignee_id = NEW.user_id AND a.status NOT IN ('completed', 'cancelled')
+        FOR NO KEY UPDATE NOWAIT;
+    UPDATE public.assignments a SET unit_id = NEW.unit_id
+     WHERE a.organization_id = NEW.organization_id AND a.assignee_id = NEW.user_id AND a.status NOT IN ('completed', 'cancelled');
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION steward.staff_moves() IS 'open work goes along to the new unit; 55P03, to be tried again, while somebody changes that work';
+CREATE TRIGGER staff_moves AFTER UPDATE OF unit_id ON public.staff_profiles
+    FOR EACH ROW WHEN (NEW.unit_id <> OLD.unit_id) EXECUTE FUNCTION steward.staff_moves();
+COMMENT ON TRIGGER staff_moves ON public.staff_profiles IS 'open work goes along to the new unit';
+CREATE FUNCTION steward.staff_stays() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        RAISE EXCEPTION 'a profile belongs to one user of one organisation'
+            USING ERRCODE = 'check_violation', COLUMN = CASE WHEN NEW.user_id <> OLD.user_id THEN 'user_id' ELSE 'organization_id' END,
+                  HINT = 'make another profile';
+    END IF;
+    IF EXISTS (SELECT FROM public.assignments a WHERE a.organization_id = OLD.organization_id AND a.assignee_id = OLD.user_id
+                  AND a.status NOT IN ('completed', 'cancelled')) THEN
+        RAISE EXCEPTION 'user % still has open assignments', OLD.user_id
+            USING ERRCODE = 'foreign_key_violation', HINT = 'give them to somebody else first';
+    END IF;
+    RETURN OLD;
+END $$;
+COMMENT ON FUNCTION steward.staff_stays() IS 'nobody leaves with open work, and nobody''s profile becomes somebody else''s';
+CREATE TRIGGER staff_leaves BEFORE DELETE ON public.staff_profiles FOR EACH ROW EXECUTE FUNCTION steward.staff_stays();
+COMMENT ON TRIGGER staff_leaves ON public.staff_profiles IS 'nobody leaves with open work';
+CREATE TRIGGER staff_stays BEFORE UPDATE OF user_id, organization_id ON public.staff_profiles
+    FOR EACH ROW WHEN (NEW.user_id <> OLD.user_id OR NEW.organization_id <> OLD.organization_id) EXECUTE FUNCTION steward.staff_stays();
+COMMENT ON TRIGGER staff_stays ON public.staff_profiles IS 'nobody''s profile becomes somebody else''s';
+
+-- Counting.  A whole statement is counted at once, units before people and each
+-- in the order of ids, which is the order of locks everywhere: assignments,
+-- units, people.  So nobody waits in a circle.
+-- Planning anew what is a few rows by index every time would cost more than doing it.
+CREATE FUNCTION steward.load_add(organizations uuid[], units uuid[], people uuid[], changes int[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off
+    AS $$
+DECLARE
+    is_stale boolean;
+BEGIN
+    IF cardinality(units) > 1 THEN
+        PERFORM FROM public.organizational_units u WHERE u.id = ANY (units) ORDER BY u.id FOR NO KEY UPDATE;
+    END IF;
+    UPDATE public.organizational_units u SET current_assignment_count = GREATEST(u.current_assignment_count + d.change, 0)
+      FROM (SELECT x.unit, sum(x.change)::int AS change FROM unnest(units, changes) x(unit, change) GROUP BY x.unit) d
+     WHERE u.id = d.unit AND d.change <> 0;
+    IF cardinality(people) > 1 THEN
+        PERFORM FROM public.staff_profiles p WHERE p.user_id = ANY (people) AND p.organization_id = ANY (organizations)
+          ORDER BY p.user_id, p.organization_id FOR NO KEY UPDATE;
+    END IF;
+    -- Whoever is given work has to be there still, in the unit that was read before these locks were held.
+    WITH due AS MATERIALIZED (
+        SELECT x.organization, x.person, sum(x.change)::int AS change
+          FROM unnest(organizations, people, changes) x(organization, person, change) GROUP BY x.organization, x.person
+    ), done AS (
+        UPDATE public.staff_profiles p
+           SET current_assignment_count = GREATEST(p.current_assignment_count + d.change, 0),
+               last_assigned_at = CASE WHEN d.change > 0 THEN GREATEST(p.last_assigned_at, steward.now()) ELSE p.last_assigned_at END
+          FROM due d
+         WHERE p.organization_id = d.organization AND p.user_id = d.person AND d.change <> 0
+        RETURNING p.organization_id, p.user_id
+    )
+    SELECT EXISTS (SELECT FROM due d WHERE d.change > 0 AND (d.organization, d.person) NOT IN (SELECT n.organization_id, n.user_id FROM done n))
+      INTO is_stale;
+    IF is_stale OR EXISTS (SELECT FROM unnest(organizations, units, people, changes) x(organization, unit, person, change)
+                WHERE x.change > 0 AND NOT EXISTS (SELECT FROM public.staff_profiles p
+                          WHERE p.organization_id = x.organization AND p.user_id = x.person AND p.unit_id = x.unit)) THEN
+        RAISE EXCEPTION 'the assignee has just moved to another unit, or left'
+            USING ERRCODE = 'serialization_failure', HINT = 'try again';
+    END IF;
+END $$;
+COMMENT ON FUNCTION steward.load_add(uuid[], uuid[], uuid[], int[]) IS 'adds to the counts of units and people; one element per organisation, unit and person';
+
+CREATE FUNCTION public.update_staff_assignment_count() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    organizations uuid[];
+    units         uuid[];
+    people        uuid[];
+    changes       int[];
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        SELECT array_agg(n.organization_id), array_agg(n.unit_id), array_agg(n.assignee_id), array_agg(1)
+          INTO organizations, units, people, changes
+          FROM after_rows n WHERE n.status IN ('assigned', 'in_progress');
+    ELSIF TG_OP = 'DELETE' THEN
+        SELECT array_agg(o.organization_id), array_agg(o.unit_id), array_agg(o.assignee_id), array_agg(-1)
+          INTO organizations, units, people, changes
+          FROM before_rows o WHERE o.status IN ('assigned', 'in_progress');
+    ELSE
+        SELECT array_agg(c.organization_id), array_agg(c.unit_id), array_agg(c.assignee_id), array_agg(c.change)
+          INTO organizations, units, people, changes
+          FROM (SELECT x.organization_id, x.unit_id, x.assignee_id, sum(x.change)::int AS change
+                  FROM (SELECT n.organization_id, n.unit_id, n.assignee_id, 1 AS change
+                          FROM after_rows n WHERE n.status IN ('assigned', 'in_progress')
+                        UNION ALL
+                        SELECT o.organization_id, o.unit_id, o.assignee_id, -1
+                          FROM before_rows o WHERE o.status IN ('assigned', 'in_progress')) x
+                 GROUP BY x.organization_id, x.unit_id, x.assignee_id HAVING sum(x.change) <> 0) c;
+    END IF;
+    IF people IS NOT NULL THEN
+        PERFORM steward.load_add(organizations, units, people, changes);
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION public.update_staff_assignment_count() IS 'keeps the counts of people and units equal to their active assignments';
+CREATE TRIGGER update_assignment_count AFTER INSERT ON public.assignments
+    REFERENCING NEW TABLE AS after_rows FOR EACH STATEMENT EXECUTE FUNCTION public.update_staff_assignment_count();
+COMMENT ON TRIGGER update_assignment_count ON public.assignments IS 'counts what was assigned';
+CREATE TRIGGER update_assignment_count_change AFTER UPDATE ON public.assignments
+    REFERENCING OLD TABLE AS before_rows NEW TABLE AS after_rows FOR EACH STATEMENT EXECUTE FUNCTION public.update_staff_assignment_count();
+COMMENT ON TRIGGER update_assignment_count_change ON public.assignments IS 'counts what was finished or given to somebody else';
+CREATE TRIGGER update_assignment_count_delete AFTER DELETE ON public.assignments
+    REFERENCING OLD TABLE AS before_rows FOR EACH STATEMENT EXECUTE FUNCTION public.update_staff_assignment_count();
+COMMENT ON TRIGGER update_assignment_count_delete ON public.assignments IS 'counts what was deleted';
+
+CREATE FUNCTION steward.recount_assignments(repair boolean DEFAULT true)
+    RETURNS TABLE (what text, id uuid, stored int, counted int)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    units    uuid[] := '{}';
+    profiles uuid[] := '{}';
+    drift    record;
+BEGIN
+    FOR drift IN
+        SELECT 'unit' AS kind, u.id AS key, u.id AS shown, u.current_assignment_count AS stored, COALESCE(c.n, 0) AS counted
+          FROM public.organizational_units u
+          LEFT JOIN (SELECT a.unit_id, count(*)::int AS n FROM public.assignments a
+                      WHERE a.status IN ('assigned', 'in_progress') GROUP BY a.unit_id) c ON c.unit_id = u.id
+         WHERE u.current_assignment_count <> COALESCE(c.n, 0)
+        UNION ALL
+        SELECT 'person', p.id, p.user_id, p.current_assignment_count, COALESCE(c.n, 0)
+          FROM public.staff_profiles p
+          LEFT JOIN (SELECT a.organization_id, a.assignee_id, count(*)::int AS n FROM public.assignments a
+                      WHERE a.status IN ('assigned', 'in_progress') GROUP BY a.organization_id, a.assignee_id) c
+            ON c.organization_id = p.organization_id AND c.assignee_id = p.user_id
+         WHERE p.current_assignment_count <> COALESCE(c.n, 0)
+    LOOP
+        what := drift.kind;
+        id := drift.shown;
+        stored := drift.stored;
+        counted := drift.counted;
+        RETURN NEXT;
+        IF drift.kind = 'unit' THEN
+            units := units || drift.key;
+        ELSE
+            profiles := profiles || drift.key;
+        END IF;
+    END LOOP;
+    IF repair THEN
+        -- An assignment and its counts change in one transaction, so what is counted while the
+        -- row is locked is exact: what others have not committed they have not counted either.
+        PERFORM FROM public.organizational_units u WHERE u.id = ANY (units) ORDER BY u.id FOR NO KEY UPDATE;
+        UPDATE public.organizational_units u SET current_assignment_count =
+               (SELECT count(*)::int FROM public.assignments a WHERE a.unit_id = u.id AND a.status IN ('assigned', 'in_progress'))
+         WHERE u.id = ANY (units);
+        PERFORM FROM public.staff_profiles p WHERE p.id = ANY (profiles) ORDER BY p.user_id, p.organization_id FOR NO KEY UPDATE;
+        UPDATE public.staff_profiles p SET current_assignment_count =
+               (SELECT count(*)::int FROM public.assignments a
+                 WHERE a.organization_id = p.organization_id AND a.assignee_id = p.user_id AND a.status IN ('assigned', 'in_progress'))
+         WHERE p.id = ANY (profiles);
+    END IF;
+END $$;
+COMMENT ON FUNCTION steward.recount_assignments(boolean) IS
+    'compares every count with the assignments, returns those that differ, and unless told not to sets them right';
+GRANT EXECUTE ON FUNCTION steward.recount_assignments(boolean) TO steward_worker;
+
+CREATE TABLE public.assignment_history (
+    id              bigint      GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+    organization_id uuid        NOT NULL REFERENCES public.organizations,
+    unit_id         uuid        NOT NULL,
+    assignment_id   uuid        NOT NULL,
+    work_item_id    text        NOT NULL,
+    action          text        NOT NULL,
+    actor_id        uuid,
+    detail          jsonb       NOT NULL DEFAULT '{}',
+    created_at      timestamptz NOT NULL DEFAULT steward.now()
+);
+CREATE INDEX idx_assignment_history ON public.assignment_history (assignment_id, id);
+COMMENT ON TABLE public.assignment_history IS 'what was done with an assignment, by whom; outlives it';
+COMMENT ON COLUMN public.assignment_history.actor_id IS 'the user of the claims; NULL when steward did it';
+COMMENT ON INDEX public.idx_assignment_history IS 'the story of an assignment';
+CREATE FUNCTION steward.assignment_remember() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO public.assignment_history (organization_id, unit_id, assignment_id, work_item_id, action, actor_id, detail)
+    VALUES (NEW.organization_id, NEW.unit_id, NEW.id, NEW.work_item_id,
+            CASE WHEN NEW.assignee_id <> OLD.assignee_id THEN 'assignment_reassigned'
+                 WHEN NEW.status <> OLD.status THEN 'assignment_' || NEW.status
+                 ELSE 'assignment_reprioritized' END,
+            auth.uid(),
+            jsonb_strip_nulls(jsonb_build_object(
+                'from_assignee', CASE WHEN NEW.assignee_id <> OLD.assignee_id THEN OLD.assignee_id END,
+                'to_assignee', CASE WHEN NEW.assignee_id <> OLD.assignee_id THEN NEW.assignee_id END,
+                'from_status', CASE WHEN NEW.status <> OLD.status THEN OLD.status END,
+                'from_priority', CASE WHEN NEW.priority <> OLD.priority THEN OLD.priority END,
+                'to_priority', CASE WHEN NEW.priority <> OLD.priority THEN NEW.priority END,
+                'reason', CASE WHEN NEW.assignee_id <> OLD.assignee_id
+                               THEN COALESCE(NEW.reassignment_reason, NEW.override_reason) END)));
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION steward.assignment_remember() IS 'writes what changed into the history';
+CREATE TRIGGER assignment_remember AFTER UPDATE OF assignee_id, status, priority ON public.assignments
+    FOR EACH ROW WHEN (NEW.assignee_id <> OLD.assignee_id OR NEW.status <> OLD.status OR NEW.priority <> OLD.priority)
+    EXECUTE FUNCTION steward.assignment_remember();
+COMMENT ON TRIGGER assignment_remember ON public.assignments IS 'keeps the history';
+
+SELECT steward.protect('public.assignments');
+CREATE POLICY visible ON public.assignments FOR SELECT TO authenticated
+    USING (assignee_id = (SELECT auth.uid()) OR unit_id = ANY ((SELECT steward.visible_units())::uuid[]));
+COMMENT ON POLICY visible ON public.assignments IS 'everybody the own work, supervisors their unit''s, administrators their organisation''s';
+SELECT steward.protect('public.assignment_history');
+CREATE POLICY visible ON public.assignment_history FOR SELECT TO authenticated
+    USING (unit_id = ANY ((SELECT steward.visible_units())::uuid[]));
+COMMENT ON POLICY visible ON public.assignment_history IS 'supervisors their unit''s, administrators their organisation''s';
+GRANT SELECT ON public.assignments, public.assignment_history TO authenticated;
+-- What was done is added to, never rewritten.
+REVOKE UPDATE, DELETE ON public.assignment_history FROM service_role;
+
+SELECT steward.quarantine_restore('public.assignments');
+SELECT steward.quarantine_restore('public.assignment_history');
+SELECT setval(pg_get_serial_sequence('public.assignment_history', 'id'), COALESCE(max(id), 0) + 1, false)
+  FROM public.assignment_history;

@@ -1,0 +1,175 @@
+-- Who had to look at what, and the archive: no deletion takes history along.
+
+CREATE TABLE public.escalation_events (
+    id                uuid                     PRIMARY KEY DEFAULT gen_random_uuid(),
+    organization_id   uuid                     NOT NULL REFERENCES public.organizations,
+    assignment_id     uuid                     REFERENCES public.assignments,
+    queue_id          uuid,
+    work_item_id      text                     NOT NULL,
+    work_item_type    public.work_item_type    NOT NULL,
+    unit_id           uuid,
+    escalated_from_id uuid                     NOT NULL REFERENCES auth.users,
+    escalated_to_id   uuid                     REFERENCES auth.users,
+    escalated_by      uuid                     REFERENCES auth.users,
+    reason            public.escalation_reason NOT NULL,
+    sla_deadline      timestamptz,
+    escalated_at      timestamptz              NOT NULL DEFAULT steward.now(),
+    acknowledged_at   timestamptz,
+    resolved_at       timestamptz,
+    notes             text                     CONSTRAINT escalation_events_notes_check CHECK (length(notes) <= 1000),
+    created_at        timestamptz              NOT NULL DEFAULT steward.now(),
+    CONSTRAINT escalation_events_subject_check CHECK (num_nonnulls(assignment_id, queue_id) = 1),
+    CONSTRAINT escalation_events_breach_check CHECK (reason <> 'sla_breach' OR sla_deadline IS NOT NULL),
+    CONSTRAINT escalation_events_acknowledged_check CHECK (acknowledged_at >= escalated_at),
+    CONSTRAINT escalation_events_resolved_check CHECK (resolved_at >= escalated_at AND resolved_at >= acknowledged_at)
+);
+CREATE UNIQUE INDEX idx_escalation_once ON public.escalation_events (assignment_id, sla_deadline) WHERE reason = 'sla_breach';
+CREATE INDEX idx_escalation_assignment ON public.escalation_events (assignment_id);
+CREATE INDEX idx_escalation_to ON public.escalation_events (escalated_to_id, escalated_at);
+CREATE INDEX idx_escalation_from ON public.escalation_events (escalated_from_id, escalated_at);
+CREATE INDEX idx_escalation_unit ON public.escalation_events (unit_id, escalated_at);
+CREATE INDEX idx_escalation_date_reason ON public.escalation_events (escalated_at DESC, reason);
+CREATE INDEX idx_escalation_cleanup ON public.escalation_events (resolved_at) WHERE reason <> 'sla_breach' AND resolved_at IS NOT NULL;
+COMMENT ON TABLE public.escalation_events IS 'who had to look at an assignment or a queued item, and why; only the answer to it changes';
+COMMENT ON COLUMN public.escalation_events.queue_id IS 'the queued item, where nobody has it yet; the row may be gone';
+COMMENT ON COLUMN public.escalation_events.escalated_to_id IS 'NULL: there was nobody to tell, and the administrators were alerted';
+COMMENT ON COLUMN public.escalation_events.escalated_by IS 'who did it by hand; NULL when steward did';
+COMMENT ON COLUMN public.escalation_events.sla_deadline IS 'the deadline that was missed';
+COMMENT ON INDEX public.idx_escalation_once IS 'one breach is escalated once, whatever crashes';
+COMMENT ON INDEX public.idx_escalation_assignment IS 'the escalations of an assignment';
+COMMENT ON INDEX public.idx_escalation_to IS 'what somebody was told';
+COMMENT ON INDEX public.idx_escalation_from IS 'what was escalated away from somebody';
+COMMENT ON INDEX public.idx_escalation_unit IS 'the escalations of a unit';
+COMMENT ON INDEX public.idx_escalation_date_reason IS 'the report';
+COMMENT ON INDEX public.idx_escalation_cleanup IS 'what retention removes';
+
+CREATE FUNCTION steward.escalation_check() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    a public.assignments;
+BEGIN
+    IF NEW.assignment_id IS NOT NULL THEN
+        SELECT * INTO a FROM public.assignments x WHERE x.id = NEW.assignment_id;
+        IF NOT FOUND OR NEW.organization_id <> a.organization_id THEN
+            RAISE EXCEPTION 'there is no assignment % in that organisation', NEW.assignment_id
+                USING ERRCODE = 'foreign_key_violation', COLUMN = 'assignment_id', HINT = 'the organisation is the assignment''s';
+        END IF;
+        NEW.organization_id := a.organization_id;
+        NEW.work_item_id := COALESCE(NEW.work_item_id, a.work_item_id);
+        NEW.work_item_type := COALESCE(NEW.work_item_type, a.work_item_type);
+        NEW.unit_id := COALESCE(NEW.unit_id, a.unit_id);
+        NEW.escalated_from_id := COALESCE(NEW.escalated_from_id, a.assignee_id);
+        IF NEW.reason = 'sla_breach' THEN
+            NEW.sla_deadline := COALESCE(NEW.sla_deadline, a.sla_deadline);
+        END IF;
+    END IF;
+    IF NEW.organization_id IS NULL THEN
+        SELECT o.id INTO NEW.organization_id FROM public.organizations o WHERE o.is_default;
+    END IF;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION steward.escalation_check() IS 'fills from the assignment what the client did not say';
+CREATE TRIGGER escalation_check BEFORE INSERT ON public.escalation_events
+    FOR EACH ROW WHEN (current_user <> 'steward_owner' OR NEW.organization_id IS NULL OR NEW.work_item_id IS NULL
+                       OR NEW.work_item_type IS NULL OR NEW.escalated_from_id IS NULL
+                       OR (NEW.reason = 'sla_breach' AND NEW.sla_deadline IS NULL))
+    EXECUTE FUNCTION steward.escalation_check();
+COMMENT ON TRIGGER escalation_check ON public.escalation_events IS 'fills from the assignment what the client did not say';
+
+-- The audit: an event is told once, acknowledged once, resolved once, and leaves
+-- only into the archive or by retention, both of which act as the owner.
+CREATE FUNCTION steward.escalation_lifecycle() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        IF current_user = 'steward_owner' THEN
+            RETURN OLD;
+        END IF;
+        RAISE EXCEPTION 'an escalation is not deleted'
+            USING ERRCODE = 'check_violation', HINT = 'resolved ones leave by retention, 90 days later; breaches of an SLA never';
+    END IF;
+    IF (OLD.acknowledged_at IS NOT NULL AND NEW.acknowledged_at IS DISTINCT FROM OLD.acknowledged_at)
+       OR (OLD.resolved_at IS NOT NULL AND NEW.resolved_at IS DISTINCT FROM OLD.resolved_at) THEN
+        RAISE EXCEPTION 'escalation % is already %', OLD.id, CASE WHEN OLD.resolved_at IS NOT NULL THEN 'resolved' ELSE 'acknowledged' END
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF (to_jsonb(NEW) - '{acknowledged_at,resolved_at,notes}'::text[]) <> (to_jsonb(OLD) - '{acknowledged_at,resolved_at,notes}'::text[]) THEN
+        RAISE EXCEPTION 'of an escalation only acknowledged_at, resolved_at and notes change'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.resolved_at IS NOT NULL THEN
+        NEW.acknowledged_at := COALESCE(NEW.acknowledged_at, NEW.resolved_at);
+    END IF;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION steward.escalation_lifecycle() IS 'open, acknowledged, resolved, and never back; nothing else of an event changes';
+CREATE TRIGGER escalation_lifecycle BEFORE UPDATE OR DELETE ON public.escalation_events
+    FOR EACH ROW EXECUTE FUNCTION steward.escalation_lifecycle();
+COMMENT ON TRIGGER escalation_lifecycle ON public.escalation_events IS 'keeps the audit';
+
+CREATE TABLE public.assignments_archive (LIKE public.assignments);
+ALTER TABLE public.assignments_archive ADD PRIMARY KEY (id),
+    ADD COLUMN archived_at timestamptz NOT NULL DEFAULT steward.now();
+CREATE INDEX idx_assignments_archive_item ON public.assignments_archive (organization_id, work_item_id);
+CREATE INDEX idx_assignments_archive_assignee ON public.assignments_archive (assignee_id, assigned_at);
+COMMENT ON TABLE public.assignments_archive IS 'assignments that were deleted or finished long ago, as they were';
+COMMENT ON INDEX public.idx_assignments_archive_item IS 'the past of a work item';
+COMMENT ON INDEX public.idx_assignments_archive_assignee IS 'the past of a person';
+CREATE TABLE public.escalation_events_archive (LIKE public.escalation_events);
+ALTER TABLE public.escalation_events_archive ADD PRIMARY KEY (id),
+    ADD COLUMN archived_at timestamptz NOT NULL DEFAULT steward.now();
+CREATE INDEX idx_escalation_archive_assignment ON public.escalation_events_archive (assignment_id);
+CREATE INDEX idx_escalation_archive_date ON public.escalation_events_archive (escalated_at);
+CREATE INDEX idx_escalation_archive_cleanup ON public.escalation_events_archive (resolved_at)
+    WHERE reason <> 'sla_breach' AND resolved_at IS NOT NULL;
+COMMENT ON TABLE public.escalation_events_archive IS 'the escalations of archived assignments; breaches of an SLA stay for ever';
+COMMENT ON INDEX public.idx_escalation_archive_assignment IS 'the escalations of an archived assignment';
+COMMENT ON INDEX public.idx_escalation_archive_date IS 'the report over long periods';
+COMMENT ON INDEX public.idx_escalation_archive_cleanup IS 'what retention removes';
+
+-- Whoever deletes an assignment, in whatever way, archives it.
+CREATE FUNCTION steward.assignment_archive() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    WITH gone AS (DELETE FROM public.escalation_events e WHERE e.assignment_id = OLD.id RETURNING e.*)
+    INSERT INTO public.escalation_events_archive SELECT g.* FROM gone g;
+    INSERT INTO public.assignments_archive SELECT OLD.*;
+    RETURN OLD;
+END $$;
+COMMENT ON FUNCTION steward.assignment_archive() IS 'moves an assignment that is deleted, and its escalations, into the archive';
+CREATE TRIGGER assignment_archive BEFORE DELETE ON public.assignments
+    FOR EACH ROW EXECUTE FUNCTION steward.assignment_archive();
+COMMENT ON TRIGGER assignment_archive ON public.assignments IS 'no deletion takes history along';
+
+SELECT steward.protect('public.escalation_events');
+CREATE POLICY visible ON public.escalation_events FOR SELECT TO authenticated
+    USING (escalated_to_id = (SELECT auth.uid()) OR escalated_from_id = (SELECT auth.uid())
+           OR unit_id = ANY ((SELECT steward.visible_units())::uuid[]));
+COMMENT ON POLICY visible ON public.escalation_events IS 'both sides, supervisors their unit''s, administrators their organisation''s';
+SELECT steward.protect('public.assignments_archive');
+CREATE POLICY visible ON public.assignments_archive FOR SELECT TO authenticated
+    USING (unit_id = ANY ((SELECT steward.visible_units())::uuid[]));
+COMMENT ON POLICY visible ON public.assignments_archive IS 'supervisors their unit''s, administrators their organisation''s';
+SELECT steward.protect('public.escalation_events_archive');
+CREATE POLICY visible ON public.escalation_events_archive FOR SELECT TO authenticated
+    USING (unit_id = ANY ((SELECT steward.visible_units())::uuid[]));
+COMMENT ON POLICY visible ON public.escalation_events_archive IS 'supervisors their unit''s, administrators their organisation''s';
+GRANT SELECT ON public.escalation_events, public.assignments_archive, public.escalation_events_archive TO authenticated;
+-- Only the triggers and retention, which act as the owner, write the archive.
+REVOKE INSERT, UPDATE, DELETE ON public.assignments_archive, public.escalation_events_archive FROM service_role;
+
+-- The publication may be the platform's; only these three tables are ours in it.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_publication WHERE pubname = 'supabase_realtime') THEN
+        -- Without wal_level = logical nobody can subscribe, which is the platform's choice.
+        SET LOCAL client_min_messages = error;
+        CREATE PUBLICATION supabase_realtime;
+        RESET client_min_messages;
+    END IF;
+    ALTER PUBLICATION supabase_realtime ADD TABLE public.assignments, public.assignment_queue, public.escalation_events;
+END $$;
+
+SELECT steward.quarantine_restore('public.escalation_events');
+SELECT steward.quarantine_restore('public.assignments_archive');
+SELECT steward.quarantine_restore('public.escalation_events_archive');

@@ -1,0 +1,4 @@
+SELECT steward.quarantine_put('public.capacity_snapshots');
+
+DROP FUNCTION steward.capacity_snapshot(date);
+DROP TABLE public.capacity_snapshots;
