@@ -1,0 +1,18 @@
+DROP FUNCTION public.find_eligible_staff_for_assignment(uuid[], uuid, int);
+DROP FUNCTION public.process_stale_queue_items();
+DROP FUNCTION public.process_queue_for_unit(uuid);
+DROP FUNCTION steward.queue_drain(text, int);
+DROP FUNCTION steward.queue_serve(uuid[], int);
+DROP FUNCTION steward.queue_try(uuid, boolean, boolean);
+DROP FUNCTION steward.next_set(uuid[], uuid[]);
+DROP FUNCTION steward.assign_override(uuid, text, public.work_item_type, uuid, public.priority_level, text, uuid, uuid[], boolean);
+DROP FUNCTION steward.auto_assign(text, public.work_item_type, uuid[], public.priority_level, uuid, uuid, uuid, boolean);
+DROP FUNCTION steward.assign_explain(uuid, uuid[], uuid);
+DROP FUNCTION steward.queue_answer(public.assignment_queue);
+DROP FUNCTION steward.assignment_answer(public.assignments);
+DROP FUNCTION steward.item_lock_key(uuid, text, public.work_item_type);
+DROP FUNCTION steward.assign_claim(uuid, uuid[], uuid, uuid, boolean, uuid, text);
+DROP FUNCTION steward.assign_score(bigint);
+DROP FUNCTION steward.assign_candidates(uuid, uuid[], uuid);
+DROP FUNCTION steward.unit_rules(uuid, uuid[]);
+DROP FUNCTION steward.skill_ids(uuid, jsonb);

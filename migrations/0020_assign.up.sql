@@ -1,0 +1,649 @@
+-- Who is given a work item, decided and written in one transaction.
+--
+-- The row of a unit is the lock under which its people are counted.  Nobody waits
+-- for a unit while holding another: a decision that moves to another unit lets the
+-- first one go before, and whoever serves several items in one transaction waits
+-- for the first unit only.  An item is locked before any unit, a person after.
+
+CREATE FUNCTION steward.skill_ids(organization uuid, wanted jsonb) RETURNS uuid[]
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    known   uuid[];
+    unknown text;
+BEGIN
+    IF jsonb_typeof(wanted) IS DISTINCT FROM 'array' OR jsonb_array_length(wanted) NOT BETWEEN 1 AND 100
+       OR jsonb_path_exists(wanted, 'strict $[*] ? (@.type() != "string")') THEN
+        RAISE EXCEPTION 'required_skills must be a list of 1 to 100 ids or names of skills'
+            USING ERRCODE = 'invalid_parameter_value', COLUMN = 'required_skills';
+    END IF;
+    SELECT array_agg(DISTINCT s.id ORDER BY s.id), min(w.word) FILTER (WHERE s.id IS NULL) INTO known, unknown
+      FROM jsonb_array_elements_text(wanted) w(word)
+      LEFT JOIN public.skills s
+        ON s.organization_id = organization
+       AND (s.name_en = w.word OR s.name_ar = w.word
+            OR s.id = CASE WHEN w.word ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN w.word::uuid END);
+    IF unknown IS NOT NULL THEN
+        RAISE EXCEPTION 'there is no skill "%"', left(unknown, 100)
+            USING ERRCODE = 'foreign_key_violation', COLUMN = 'required_skills',
+                  HINT = 'a skill is named by its id, its name_en or its name_ar';
+    END IF;
+    RETURN known;
+END $$;
+COMMENT ON FUNCTION steward.skill_ids(uuid, jsonb) IS
+    'the skills of an organisation that a list of ids and names means; raises naming one that does not exist';
+GRANT EXECUTE ON FUNCTION steward.skill_ids(uuid, jsonb) TO authenticated, service_role;
+
+CREATE FUNCTION steward.unit_rules(organization uuid, wanted uuid[])
+    RETURNS TABLE (unit_id uuid, weight int, is_must boolean, is_capped boolean)
+    LANGUAGE sql STABLE AS $$
+    SELECT r.unit_id, max(r.priority_weight), bool_or(r.unit_is_must), bool_and(r.capacity_check_enabled)
+      FROM public.assignment_rules r
+     WHERE r.organization_id = organization AND r.is_active AND r.required_skills <@ wanted
+     GROUP BY r.unit_id
+$$;
+COMMENT ON FUNCTION steward.unit_rules(uuid, uuid[]) IS 'what the rules that cover an item say about their units';
+
+-- 232792560 is divided by every limit from 1 to 20, so that shares of different
+-- limits compare exactly and a tie is a tie.
+CREATE FUNCTION steward.assign_candidates(organization uuid, wanted uuid[], target uuid)
+    RETURNS TABLE (user_id uuid, unit_id uuid, role text, skills uuid[], stage int, points bigint, unit_points int, last_assigned_at timestamptz,
+                   unit_count int, unit_limit int, person_version xid, unit_version xid)
+    LANGUAGE sql STABLE AS $$
+    WITH rule AS MATERIALIZED (
+        SELECT * FROM steward.unit_rules(organization, wanted)
+    ), must AS MATERIALIZED (
+        SELECT CASE WHEN bool_or(r.unit_id = target) THEN ARRAY[target] ELSE array_agg(r.unit_id) END AS units
+          FROM rule r WHERE r.is_must
+    ), unit AS (
+        SELECT u.id, u.current_assignment_count AS count, u.unit_wip_limit AS "limit", u.xmin AS version,
+               CASE WHEN target IS NULL THEN COALESCE(r.weight, 5) WHEN u.id = target THEN 10 ELSE 0 END AS points,
+               m.units IS NULL OR u.id = ANY (m.units) AS is_admitted,
+               u.current_assignment_count < u.unit_wip_limit OR NOT COALESCE(r.is_capped, true) AS has_room
+          FROM public.organizational_units u CROSS JOIN must m LEFT JOIN rule r ON r.unit_id = u.id
+         WHERE u.organization_id = organization
+    )
+    SELECT p.user_id, p.unit_id, p.role, p.skills,
+           CASE WHEN p.availability_status <> 'available' THEN 2
+                WHEN p.current_assignment_count >= p.individual_wip_limit THEN 3
+                WHEN NOT u.is_admitted THEN 4
+                WHEN NOT u.has_room THEN 5
+                ELSE 6 END,
+           (30 * (GREATEST(p.individual_wip_limit - p.current_assignment_count, 0) * (232792560 / p.individual_wip_limit))::bigint
+            + u.points * 232792560::bigint),
+           u.points, p.last_assigned_at, u.count, u."limit", p.xmin, u.version
+      FROM public.staff_profiles p JOIN unit u ON u.id = p.unit_id
+     WHERE p.organization_id = organization
+$$;
+COMMENT ON FUNCTION steward.assign_candidates(uuid, uuid[], uuid) IS
+    'everybody, with the points of capacity and unit (of 30 and 10, in parts of 232792560) and the stage at which somebody who has the skills falls out: 2 not_available, 3 at_individual_limit, 4 rule_unit, 5 unit_at_limit; 6 is eligible';
+
+CREATE FUNCTION steward.assign_score(points bigint) RETURNS numeric
+    LANGUAGE sql IMMUTABLE AS $$ SELECT round(60 + points / 232792560.0, 2) $$;
+COMMENT ON FUNCTION steward.assign_score(bigint) IS 'the score of somebody who has all skills (40) and is available (20)';
+
+-- Decides without a lock, locks, and is done if nothing that it decided on has
+-- changed since; else it decides again under the lock, so a busy unit serves in turn.
+-- The people are in memory: to announce their pages to the kernel costs a quarter more.
+CREATE FUNCTION steward.assign_claim(organization uuid, skills uuid[], target_unit uuid, exclude uuid DEFAULT NULL,
+                                     patient boolean DEFAULT true, within uuid DEFAULT NULL, rank text DEFAULT NULL,
+                                     OUT user_id uuid, OUT unit_id uuid, OUT score numeric, OUT eligible int, OUT reason text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off
+    SET effective_io_concurrency = 0
+    AS $$
+DECLARE
+    best   record;
+    locked record;
+    held   uuid;
+BEGIN
+    LOOP
+        held := NULL;
+        BEGIN
+            LOOP
+                SELECT c.*, count(*) FILTER (WHERE c.stage = 6) OVER () AS eligible INTO best
+                  FROM (SELECT p.user_id, p.unit_id, p.stage, p.points, cardinality(p.skills) AS breadth, p.last_assigned_at,
+                               p.unit_count, p.unit_limit, p.person_version, p.unit_version
+                          FROM steward.assign_candidates(organization, assign_claim.skills, target_unit) p
+                         WHERE p.skills @> assign_claim.skills AND p.user_id IS DISTINCT FROM exclude
+                           AND (within IS NULL OR p.unit_id = within) AND (rank IS NULL OR p.role = rank)
+                         ORDER BY p.stage DESC, p.points DESC, breadth DESC, p.last_assigned_at NULLS FIRST, p.user_id
+                         LIMIT 50) c
+                 ORDER BY c.stage DESC, c.points DESC, c.breadth DESC, c.last_assigned_at NULLS FIRST, c.user_id
+                 LIMIT 1;
+                IF NOT FOUND OR best.stage < 6 THEN
+                    eligible := 0;
+                    reason := CASE COALESCE(best.stage, 1)
+                        WHEN 1 THEN 'No staff with the required skills'
+                        WHEN 2 THEN 'No staff available'
+                        WHEN 3 THEN 'All staff at WIP limit'
+                        WHEN 4 THEN 'No capacity in the required unit'
+                        ELSE format('Unit WIP limit reached (%s/%s)', best.unit_count, best.unit_limit) END;
+                    RETURN;
+                END IF;
+                IF held <> best.unit_id THEN
+                    RAISE SQLSTATE 'SWLET';
+                END IF;
+                -- Those who wait for a row are served in no order and some starve; for this lock they queue.
+                IF held IS NULL AND NOT pg_try_advisory_xact_lock(hashtextextended(best.unit_id::text, 21)) THEN
+                    IF NOT patient THEN
+                        RETURN;
+                    END IF;
+                    PERFORM pg_advisory_xact_lock(hashtextextended(best.unit_id::text, 21));
+                    held := best.unit_id;
+                    CONTINUE;
+                END IF;
+                IF NOT patient THEN
+                    PERFORM FROM public.organizational_units u WHERE u.id = best.unit_id FOR NO KEY UPDATE SKIP LOCKED;
+                    IF NOT FOUND THEN
+                        RETURN;
+                    END IF;
+                END IF;
+                SELECT u.xmin AS unit_version, p.xmin AS person_version INTO locked
+                  FROM public.organizational_units u JOIN public.staff_profiles p ON p.unit_id = u.id
+                 WHERE u.id = best.unit_id AND p.organization_id = organization AND p.user_id = best.user_id
+                   FOR NO KEY UPDATE OF u FOR NO KEY UPDATE OF p SKIP LOCKED;
+                IF NOT FOUND THEN
+                    RAISE SQLSTATE 'SWLET';
+                END IF;
+                IF locked.unit_version = best.unit_version AND locked.person_version = best.person_version THEN
+                    user_id := best.user_id;
+                    unit_id := best.unit_id;
+                    score := steward.assign_score(best.points);
+                    eligible := best.eligible;
+                    RETURN;
+                END IF;
+                held := best.unit_id;
+            END LOOP;
+        EXCEPTION WHEN SQLSTATE 'SWLET' THEN
+            NULL;   -- what was locked here is free again
+        END;
+        IF NOT patient THEN
+            RETURN;
+        END IF;
+        -- Somebody may be editing the person, and need the unit for it.
+        BEGIN
+            PERFORM FROM public.staff_profiles p WHERE p.organization_id = organization AND p.user_id = best.user_id FOR SHARE;
+            RAISE SQLSTATE 'SWLET';
+        EXCEPTION WHEN SQLSTATE 'SWLET' THEN
+            NULL;
+        END;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION steward.assign_claim(uuid, uuid[], uuid, uuid, boolean, uuid, text) IS
+    'the best person, if need be of one unit or one role, with unit and person locked until commit, of how many, counted up to 50; user_id NULL and a reason when nobody fits.  Whoever may hold a unit already is not patient, and gets neither where he would have to wait';
+
+CREATE FUNCTION steward.item_lock_key(organization uuid, work_item text, kind public.work_item_type) RETURNS bigint
+    LANGUAGE sql STABLE AS $$ SELECT hashtextextended(organization || '/' || kind || '/' || work_item, 20) $$;
+COMMENT ON FUNCTION steward.item_lock_key(uuid, text, public.work_item_type) IS
+    'the advisory lock under which a work item is given to somebody or queued';
+
+CREATE FUNCTION steward.assignment_answer(a public.assignments) RETURNS jsonb
+    LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object('assignment_id', a.id, 'assignee_id', a.assignee_id, 'unit_id', a.unit_id, 'assigned_at', a.assigned_at,
+                              'sla_deadline', a.sla_deadline, 'warn_at', a.warn_at, 'priority', a.priority, 'status', a.status)
+$$;
+COMMENT ON FUNCTION steward.assignment_answer(public.assignments) IS 'what is said about an assignment that was just decided';
+
+-- The wait is the place by the rate at which people with these skills finished work
+-- during the last day, of which the last 200 items are looked at.
+CREATE FUNCTION steward.queue_answer(q public.assignment_queue) RETURNS jsonb
+    LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    place int;
+    rate  float8;   -- a minute
+BEGIN
+    SELECT 1 + count(*) INTO place FROM (
+        SELECT FROM public.assignment_queue a
+         WHERE a.organization_id = q.organization_id AND a.priority > q.priority
+        UNION ALL
+        SELECT FROM public.assignment_queue a
+         WHERE a.organization_id = q.organization_id AND a.priority = q.priority AND (a.created_at, a.id) < (q.created_at, q.id)
+         LIMIT 10000) ahead;
+    SELECT count(*) FILTER (WHERE p.skills @> q.required_skills) * 60
+           / extract(epoch FROM CASE WHEN count(*) < 200 THEN interval '1 day'
+                                     ELSE GREATEST(steward.now() - min(d.completed_at), interval '1 s') END)
+      INTO rate
+      FROM (SELECT a.organization_id, a.assignee_id, a.completed_at FROM public.assignments a
+             WHERE a.status IN ('completed', 'cancelled') AND a.completed_at > steward.now() - interval '1 day'
+             ORDER BY a.completed_at DESC LIMIT 200) d
+      LEFT JOIN public.staff_profiles p
+        ON p.organization_id = d.organization_id AND p.user_id = d.assignee_id AND p.organization_id = q.organization_id;
+    RETURN jsonb_build_object('queue_id', q.id, 'queue_position', place, 'queued_at', q.created_at, 'reason', q.reason,
+                              'estimated_wait_minutes', ceil(place / NULLIF(rate, 0)), 'attempts', q.attempts);
+END $$;
+COMMENT ON FUNCTION steward.queue_answer(public.assignment_queue) IS
+    'what is said about an item that waits; its position is not counted beyond ten thousand';
+
+CREATE FUNCTION steward.assign_explain(organization uuid, wanted uuid[], target uuid) RETURNS jsonb
+    LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object('outcome', 'explained',
+               'would', CASE WHEN max(r.stage) = 6 THEN 'assigned' ELSE 'queued' END,
+               'reason', (array_agg(CASE r.stage WHEN 6 THEN NULL WHEN 5 THEN format('Unit WIP limit reached (%s/%s)', r.unit_count, r.unit_limit)
+                                                 WHEN 4 THEN 'No capacity in the required unit' WHEN 3 THEN 'All staff at WIP limit'
+                                                 WHEN 2 THEN 'No staff available' ELSE 'No staff with the required skills' END ORDER BY r.rank))[1],
+               'candidates', COALESCE(jsonb_agg(jsonb_build_object(
+                   'user_id', r.user_id, 'unit_id', r.unit_id, 'eligible', r.stage = 6,
+                   'excluded_by', ('{missing_skills,not_available,at_individual_limit,rule_unit,unit_at_limit}'::text[])[r.stage],
+                   'skills_score', r.skills_score, 'capacity_score', r.capacity_score, 'availability_score', r.availability_score, 'unit_score', r.unit_points,
+                   'score', CASE WHEN r.availability_score = 0 THEN -1 ELSE r.skills_score + r.capacity_score + 20 + r.unit_points END,
+                   'rank', CASE WHEN r.stage = 6 THEN r.rank END) ORDER BY r.rank), '[]'))
+      FROM (SELECT c.user_id, c.unit_id, h.stage, c.unit_count, c.unit_limit, c.unit_points,
+                   row_number() OVER (ORDER BY h.stage DESC, c.points DESC, cardinality(c.skills) DESC, c.last_assigned_at NULLS FIRST, c.user_id) AS rank,
+                   round(40.0 * (SELECT count(*) FROM unnest(wanted) w WHERE w = ANY (c.skills)) / cardinality(wanted), 2) AS skills_score,
+                   steward.assign_score(c.points) - 60 - c.unit_points AS capacity_score,
+                   CASE p.availability_status WHEN 'available' THEN 20 ELSE 0 END AS availability_score
+              FROM steward.assign_candidates(organization, wanted, target) c
+             CROSS JOIN LATERAL (SELECT CASE WHEN c.skills @> wanted THEN c.stage ELSE 1 END AS stage) h
+              JOIN public.staff_profiles p ON p.organization_id = organization AND p.user_id = c.user_id) r
+$$;
+COMMENT ON FUNCTION steward.assign_explain(uuid, uuid[], uuid) IS
+    'everybody with the parts of the score and the first rule that excludes; the same order as the decision';
+
+CREATE FUNCTION steward.auto_assign(work_item text, kind public.work_item_type, skills uuid[], priority public.priority_level,
+                                    target_unit uuid DEFAULT NULL, requested_by uuid DEFAULT NULL, organization uuid DEFAULT NULL,
+                                    explain boolean DEFAULT false) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    tenant uuid := organization;
+    wanted uuid[];
+    best   record;
+    a      public.assignments;
+    q      public.assignment_queue;
+BEGIN
+    IF length(work_item) NOT BETWEEN 1 AND 255 OR work_item IS NULL THEN
+        RAISE EXCEPTION 'work_item_id must be a text of 1 to 255 characters'
+            USING ERRCODE = 'invalid_parameter_value', COLUMN = 'work_item_id';
+    ELSIF kind IS NULL THEN
+        RAISE EXCEPTION 'work_item_type must be given' USING ERRCODE = 'invalid_parameter_value', COLUMN = 'work_item_type';
+    ELSIF auto_assign.priority IS NULL THEN
+        RAISE EXCEPTION 'priority must be given' USING ERRCODE = 'invalid_parameter_value', COLUMN = 'priority';
+    ELSIF cardinality(auto_assign.skills) NOT BETWEEN 1 AND 100 OR auto_assign.skills IS NULL THEN
+        RAISE EXCEPTION 'required_skills must name 1 to 100 skills' USING ERRCODE = 'invalid_parameter_value', COLUMN = 'required_skills';
+    END IF;
+    IF tenant IS NULL THEN
+        SELECT o.id INTO tenant FROM public.organizations o WHERE o.is_default;
+    END IF;
+    IF NOT EXISTS (SELECT FROM public.organizational_units u WHERE u.organization_id = tenant AND u.id = target_unit)
+       AND target_unit IS NOT NULL THEN
+        RAISE EXCEPTION 'there is no unit %', target_unit USING ERRCODE = 'foreign_key_violation', COLUMN = 'target_unit_id';
+    END IF;
+    wanted := steward.skill_set(tenant, auto_assign.skills);
+    IF explain THEN
+        RETURN steward.assign_explain(tenant, wanted, target_unit);
+    END IF;
+
+    RAISE LOG 'assign %: a % of priority % needs % skills', work_item, kind, auto_assign.priority, cardinality(wanted);
+    PERFORM pg_advisory_xact_lock(steward.item_lock_key(tenant, work_item, kind));
+    SELECT * INTO a FROM public.assignments x
+     WHERE x.organization_id = tenant AND x.work_item_id = work_item AND x.work_item_type = kind AND x.status IN ('assigned', 'in_progress');
+    IF FOUND THEN
+        RETURN steward.assignment_answer(a) || '{"outcome": "exists"}';
+    END IF;
+    SELECT * INTO q FROM public.assignment_queue x
+     WHERE x.organization_id = tenant AND x.work_item_id = work_item AND x.work_item_type = kind;
+    IF FOUND THEN
+        RETURN steward.queue_answer(q) || '{"outcome": "exists"}';
+    END IF;
+
+    best := steward.assign_claim(tenant, wanted, target_unit);
+    RAISE LOG 'assign %: % eligible', work_item, best.eligible;
+    IF best.user_id IS NULL THEN
+        INSERT INTO public.assignment_queue (organization_id, work_item_id, work_item_type, required_skills, target_unit_id, priority, reason, requested_by)
+        VALUES (tenant, work_item, kind, wanted, target_unit, auto_assign.priority, best.reason, auto_assign.requested_by)
+        RETURNING * INTO q;
+        RAISE LOG 'assign %: queued, %', work_item, best.reason;
+        RETURN steward.queue_answer(q) || '{"outcome": "queued"}';
+    END IF;
+    INSERT INTO public.assignments (organization_id, work_item_id, work_item_type, assignee_id, priority, required_skills, target_unit_id)
+    VALUES (tenant, work_item, kind, best.user_id, auto_assign.priority, wanted, target_unit)
+    RETURNING * INTO a;
+    RAISE LOG 'assign %: given to % with score %', work_item, best.user_id, best.score;
+    RETURN steward.assignment_answer(a) || jsonb_build_object('outcome', 'assigned', 'score', best.score, 'eligible', best.eligible);
+END $$;
+COMMENT ON FUNCTION steward.auto_assign(text, public.work_item_type, uuid[], public.priority_level, uuid, uuid, uuid, boolean) IS
+    'gives a work item to the best person or queues it; an item that is with somebody or waits already is only told about; explain writes nothing';
+GRANT EXECUTE ON FUNCTION steward.auto_assign(text, public.work_item_type, uuid[], public.priority_level, uuid, uuid, uuid, boolean)
+    TO service_role, steward_worker;
+
+CREATE FUNCTION steward.assign_override(organization uuid, work_item text, kind public.work_item_type, assignee uuid,
+                                        priority public.priority_level, override_reason text, actor uuid,
+                                        skills uuid[] DEFAULT '{}', reassign boolean DEFAULT false) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    person  public.staff_profiles;
+    a       public.assignments;
+    q       public.assignment_queue;
+    existed boolean;
+    wip     text;
+    warning text;
+BEGIN
+    IF length(work_item) NOT BETWEEN 1 AND 255 OR work_item IS NULL THEN
+        RAISE EXCEPTION 'work_item_id must be a text of 1 to 255 characters'
+            USING ERRCODE = 'invalid_parameter_value', COLUMN = 'work_item_id';
+    ELSIF kind IS NULL THEN
+        RAISE EXCEPTION 'work_item_type must be given' USING ERRCODE = 'invalid_parameter_value', COLUMN = 'work_item_type';
+    ELSIF length(assign_override.override_reason) NOT BETWEEN 10 AND 500 OR assign_override.override_reason IS NULL THEN
+        RAISE EXCEPTION 'override_reason must be a text of 10 to 500 characters'
+            USING ERRCODE = 'invalid_parameter_value', COLUMN = 'override_reason';
+    END IF;
+    PERFORM pg_advisory_xact_lock(steward.item_lock_key(organization, work_item, kind));
+    SELECT * INTO a FROM public.assignments x
+     WHERE x.organization_id = organization AND x.work_item_id = work_item AND x.work_item_type = kind
+       AND x.status IN ('assigned', 'in_progress') FOR NO KEY UPDATE;
+    existed := FOUND;
+    IF existed AND (NOT reassign OR a.assignee_id = assignee) THEN
+        RETURN steward.assignment_answer(a) || '{"outcome": "conflict"}';
+    END IF;
+
+    PERFORM FROM public.organizational_units u
+      WHERE u.id = a.unit_id OR u.id = (SELECT p.unit_id FROM public.staff_profiles p WHERE p.organization_id = organization AND p.user_id = assignee)
+      ORDER BY u.id FOR NO KEY UPDATE;
+    SELECT * INTO person FROM public.staff_profiles p WHERE p.organization_id = organization AND p.user_id = assignee;
+    IF NOT FOUND THEN
+        RETURN '{"outcome": "no_such_assignee"}';
+    END IF;
+    wip := format('%s/%s', person.current_assignment_count, person.individual_wip_limit);
+    IF person.current_assignment_count >= person.individual_wip_limit THEN
+        warning := format('Assignee is at or over WIP limit (%s)', wip);
+    END IF;
+
+    DELETE FROM public.assignment_queue x
+     WHERE x.organization_id = organization AND x.work_item_id = work_item AND x.work_item_type = kind
+    RETURNING * INTO q;
+    IF existed THEN
+        UPDATE public.assignments x
+           SET assignee_id = assignee, assigned_at = steward.now(), assigned_by = actor, reassigned_from = a.assignee_id,
+               override_reason = assign_override.override_reason, reassignment_reason = assign_override.override_reason,
+               priority = COALESCE(assign_override.priority, x.priority)
+         WHERE x.id = a.id RETURNING * INTO a;
+    ELSE
+        INSERT INTO public.assignments (organization_id, work_item_id, work_item_type, assignee_id, assigned_by, priority, override_reason,
+                                        required_skills, target_unit_id, sla_started_at)
+        VALUES (organization, work_item, kind, assignee, actor, COALESCE(assign_override.priority, q.priority, 'normal'),
+                assign_override.override_reason, COALESCE(NULLIF(assign_override.skills, '{}'), q.required_skills, '{}'), q.target_unit_id, q.created_at)
+        RETURNING * INTO a;
+    END IF;
+    INSERT INTO public.assignment_history (organization_id, unit_id, assignment_id, work_item_id, action, actor_id, detail)
+    VALUES (organization, a.unit_id, a.id, work_item, 'assignment_manual_override', actor,
+            jsonb_build_object('work_item_id', work_item, 'work_item_type', kind, 'assignee_id', assignee,
+                               'reason', assign_override.override_reason, 'warning', warning, 'wip', wip));
+    RETURN steward.assignment_answer(a)
+        || jsonb_build_object('outcome', CASE WHEN existed THEN 'reassigned' ELSE 'assigned' END,
+                              'assigned_by', actor, 'override_reason', a.override_reason)
+        || CASE WHEN warning IS NULL THEN '{}' ELSE jsonb_build_object('capacity_warning', warning) END;
+END $$;
+COMMENT ON FUNCTION steward.assign_override(uuid, text, public.work_item_type, uuid, public.priority_level, text, uuid, uuid[], boolean) IS
+    'gives a work item to somebody whatever the limits, and says so; an item that is active elsewhere only when told to reassign';
+GRANT EXECUTE ON FUNCTION steward.assign_override(uuid, text, public.work_item_type, uuid, public.priority_level, text, uuid, uuid[], boolean)
+    TO service_role;
+
+-- The queue is ordered by sets of skills, of which somebody can serve those within
+-- his own.  The walk over them jumps from each set that waits to the next one that
+-- could fit, however many others wait between.
+CREATE FUNCTION steward.next_set(waiting uuid[], skills uuid[]) RETURNS uuid[]
+    LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    place int := 1;     -- the first that is not one of the skills, or beyond the end
+    bound uuid;         -- what stands there has to be greater
+BEGIN
+    IF skills = '{}' THEN
+        RETURN NULL;
+    END IF;
+    WHILE skills[width_bucket(waiting[place], skills)] = waiting[place] LOOP
+        place := place + 1;
+    END LOOP;
+    bound := COALESCE(waiting[place], waiting[place - 1], '00000000-0000-0000-0000-000000000000');
+    WHILE skills[width_bucket(bound, skills) + 1] IS NULL LOOP
+        place := place - 1;
+        IF place < 1 THEN
+            RETURN NULL;
+        END IF;
+        bound := waiting[place];
+    END LOOP;
+    RETURN waiting[:place - 1] || skills[width_bucket(bound, skills) + 1];
+END $$;
+COMMENT ON FUNCTION steward.next_set(uuid[], uuid[]) IS
+    'the smallest set above the first, in the order of arrays, that is within the second; NULL after the last';
+
+-- Never waits but, if patient, for the first unit: the caller may hold others.
+CREATE FUNCTION steward.queue_try(item uuid, patient boolean, counted boolean) RETURNS text
+    LANGUAGE plpgsql AS $$
+DECLARE
+    q    public.assignment_queue;
+    best record;
+BEGIN
+    SELECT * INTO q FROM public.assignment_queue x WHERE x.id = item FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND OR NOT pg_try_advisory_xact_lock(steward.item_lock_key(q.organization_id, q.work_item_id, q.work_item_type)) THEN
+        RETURN 'taken';
+    END IF;
+    IF EXISTS (SELECT FROM public.assignments a
+                WHERE a.organization_id = q.organization_id AND a.work_item_id = q.work_item_id AND a.work_item_type = q.work_item_type
+                  AND a.status IN ('assigned', 'in_progress')) THEN
+        DELETE FROM public.assignment_queue x WHERE x.id = item;
+        RETURN 'taken';
+    END IF;
+    best := steward.assign_claim(q.organization_id, q.required_skills, q.target_unit_id, patient => patient);
+    IF best.user_id IS NOT NULL THEN
+        DELETE FROM public.assignment_queue x WHERE x.id = item;
+        -- Who waited in the queue has waited: the clock of the promise began there.
+        INSERT INTO public.assignments (organization_id, work_item_id, work_item_type, assignee_id, priority, required_skills, target_unit_id, sla_started_at)
+        VALUES (q.organization_id, q.work_item_id, q.work_item_type, best.user_id, q.priority, q.required_skills, q.target_unit_id, q.created_at);
+        RAISE LOG 'assign %: taken from the queue, given to % with score %', q.work_item_id, best.user_id, best.score;
+        RETURN 'assigned';
+    ELSIF best.reason IS NULL THEN
+        RETURN 'busy';
+    END IF;
+    UPDATE public.assignment_queue x
+       SET last_attempt_at = steward.now(), reason = best.reason, attempts = x.attempts + counted::int,
+           needs_review = x.needs_review OR (counted AND x.attempts >= 9),
+           flagged_at = CASE WHEN counted AND x.attempts >= 9 THEN COALESCE(x.flagged_at, steward.now()) ELSE x.flagged_at END
+     WHERE x.id = item;
+    RETURN 'unfit';
+END $$;
+COMMENT ON FUNCTION steward.queue_try(uuid, boolean, boolean) IS
+    'gives a waiting item to the best person: assigned; unfit when nobody fits, which may be counted as an attempt; taken when it is in other hands; busy when that would mean to wait and patient is false';
+
+CREATE FUNCTION steward.queue_serve(people uuid[], most int, OUT assigned int, OUT tried int, OUT more boolean)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    seen    uuid[] := '{}';
+    items   uuid[];
+    item    uuid;
+    outcome text;
+BEGIN
+    assigned := 0; tried := 0; more := false;
+    LOOP
+        -- The next items that one of these people can serve, as many as there is room for.
+        -- To order by what is equal anyway is what makes the planner see the order of the index.
+        WITH RECURSIVE free AS MATERIALIZED (
+            SELECT p.organization_id, p.unit_id, p.skills, sum(p.individual_wip_limit - p.current_assignment_count) AS slots
+              FROM public.staff_profiles p JOIN public.organizational_units u ON u.id = p.unit_id
+             WHERE p.id = ANY (people) AND p.availability_status = 'available' AND p.current_assignment_count < p.individual_wip_limit
+               AND (u.current_assignment_count < u.unit_wip_limit
+                    OR EXISTS (SELECT FROM public.assignment_rules r WHERE r.unit_id = u.id AND r.is_active AND NOT r.capacity_check_enabled))
+             GROUP BY p.organization_id, p.unit_id, p.skills
+        ), walk AS (
+            SELECT f.organization_id, f.unit_id, f.skills, n.required_skills
+              FROM free f CROSS JOIN LATERAL (
+                   SELECT q.required_skills FROM public.assignment_queue q
+                    WHERE q.organization_id = f.organization_id AND q.required_skills >= '{}'
+                    ORDER BY q.required_skills LIMIT 1) n
+            UNION ALL
+            SELECT w.organization_id, w.unit_id, w.skills, n.required_skills
+              FROM walk w CROSS JOIN LATERAL (
+                   SELECT q.required_skills FROM public.assignment_queue q
+                    WHERE q.organization_id = w.organization_id AND q.required_skills >= steward.next_set(w.required_skills, w.skills)
+                    ORDER BY q.required_skills LIMIT 1) n
+        )
+        SELECT array_agg(x.id ORDER BY x.priority DESC, x.created_at, x.id) INTO items FROM (
+            SELECT DISTINCT i.id, i.priority, i.created_at
+              FROM (SELECT DISTINCT w.organization_id, w.unit_id, w.required_skills FROM walk w WHERE w.required_skills <@ w.skills) s
+             CROSS JOIN LATERAL (
+                   SELECT q.id, q.priority, q.created_at FROM public.assignment_queue q
+                    WHERE q.organization_id = s.organization_id AND q.required_skills = s.required_skills AND q.id <> ALL (seen)
+                    ORDER BY q.organization_id, q.required_skills, q.priority DESC, q.created_at, q.id
+                    LIMIT LEAST(most - tried, (SELECT sum(f.slots) FROM free f))) i
+             WHERE COALESCE((SELECT bool_or(r.unit_id = s.unit_id) FROM steward.unit_rules(s.organization_id, s.required_skills) r WHERE r.is_must), true)
+             ORDER BY i.priority DESC, i.created_at, i.id LIMIT LEAST(most - tried, (SELECT sum(f.slots) FROM free f))) x;
+        IF items IS NULL THEN
+            RETURN;
+        END IF;
+        FOREACH item IN ARRAY items LOOP
+            outcome := steward.queue_try(item, tried = 0, false);
+            IF outcome = 'busy' THEN
+                more := true;
+                RETURN;
+            END IF;
+            tried := tried + 1;
+            assigned := assigned + (outcome = 'assigned')::int;
+        END LOOP;
+        IF tried >= most THEN
+            more := true;
+            RETURN;
+        END IF;
+        seen := seen || items;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION steward.queue_serve(uuid[], int) IS
+    'gives waiting items away, in their order, as long as one of these people could serve the next; more: it was stopped before the end';
+
+-- Where a unit is at its limit, anybody of it gains from what one person finished.
+-- Those idle longest come first, so that a large unit has its turn over time.
+CREATE FUNCTION steward.queue_drain(worker text, most int) RETURNS TABLE (assigned int, tried int, more boolean)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off
+    AS $$
+DECLARE
+    people uuid[];
+    notes  int;
+    served record;
+    item   uuid;
+    outcome text;
+BEGIN
+    most := GREATEST(most, 1);
+    WITH note AS (
+        DELETE FROM steward.capacity_freed
+         WHERE id = ANY (ARRAY(SELECT f.id FROM steward.capacity_freed f ORDER BY f.id LIMIT 100 FOR UPDATE SKIP LOCKED))
+        RETURNING organization_id, unit_id, user_id
+    ), unit AS (
+        SELECT n.unit_id FROM note n JOIN public.organizational_units u ON u.id = n.unit_id
+         GROUP BY n.unit_id, u.current_assignment_count, u.unit_wip_limit
+        HAVING bool_or(n.user_id IS NULL) OR u.current_assignment_count + count(*) >= u.unit_wip_limit
+    )
+    SELECT ARRAY(SELECT p.id FROM note n JOIN public.staff_profiles p ON p.organization_id = n.organization_id AND p.user_id = n.user_id
+                 UNION
+                 (SELECT p.id FROM unit t JOIN public.staff_profiles p ON p.unit_id = t.unit_id
+                   WHERE p.availability_status = 'available' AND p.current_assignment_count < p.individual_wip_limit
+                   ORDER BY p.last_assigned_at NULLS FIRST LIMIT 200)),
+           (SELECT count(*) FROM note)
+      INTO people, notes;
+    served := steward.queue_serve(people, most);
+    assigned := served.assigned;
+    tried := served.tried;
+    more := served.more OR notes = 100;
+    IF served.more THEN
+        INSERT INTO steward.capacity_freed (organization_id, unit_id, user_id)
+        SELECT p.organization_id, p.unit_id, p.user_id FROM public.staff_profiles p
+         WHERE p.id = ANY (people) AND p.availability_status = 'available' AND p.current_assignment_count < p.individual_wip_limit;
+        RETURN NEXT;
+        RETURN;
+    END IF;
+
+    FOR item IN SELECT q.id FROM public.assignment_queue q WHERE q.last_attempt_at IS NULL
+                 ORDER BY q.priority DESC, q.created_at, q.id LIMIT most - tried
+    LOOP
+        outcome := steward.queue_try(item, tried = 0, false);
+        IF outcome = 'busy' THEN
+            more := true;
+            EXIT;
+        END IF;
+        tried := tried + 1;
+        assigned := assigned + (outcome = 'assigned')::int;
+        more := more OR tried >= most;
+    END LOOP;
+    RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION steward.queue_drain(text, int) IS
+    'serves from the queue, in its order, what capacity freed since the last time can serve, and looks once at what is new; at most that many tries; more: call again';
+GRANT EXECUTE ON FUNCTION steward.queue_drain(text, int) TO steward_worker, service_role;
+
+CREATE FUNCTION public.process_queue_for_unit(p_unit_id uuid) RETURNS TABLE (assigned int)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off
+    AS $$
+BEGIN
+    SELECT s.assigned INTO assigned
+      FROM steward.queue_serve(ARRAY(SELECT p.id FROM public.staff_profiles p
+                                      WHERE p.unit_id = p_unit_id AND p.availability_status = 'available'
+                                        AND p.current_assignment_count < p.individual_wip_limit
+                                      ORDER BY p.last_assigned_at NULLS FIRST LIMIT 200), 100) s;
+    RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION public.process_queue_for_unit(uuid) IS 'serves from the queue what the free capacity of a unit can serve, at most a hundred items';
+GRANT EXECUTE ON FUNCTION public.process_queue_for_unit(uuid) TO steward_worker, service_role;
+
+CREATE FUNCTION public.process_stale_queue_items() RETURNS TABLE (processed_count int)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off
+    AS $$
+DECLARE
+    drained record;
+    item    uuid;
+    outcome text;
+    first   boolean;
+BEGIN
+    SELECT * INTO drained FROM steward.queue_drain('fallback', 200);
+    processed_count := drained.assigned;
+    first := drained.tried = 0;
+    FOR item IN SELECT q.id FROM public.assignment_queue q
+                 WHERE NOT q.needs_review AND (q.last_attempt_at IS NULL OR q.last_attempt_at <= steward.now() - interval '60 s')
+                 ORDER BY q.priority DESC, q.created_at, q.id LIMIT 200 - drained.tried
+    LOOP
+        outcome := steward.queue_try(item, first, true);
+        EXIT WHEN outcome = 'busy';
+        first := false;
+        processed_count := processed_count + (outcome = 'assigned')::int;
+    END LOOP;
+    RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION public.process_stale_queue_items() IS
+    'the fallback: drains, then tries again what nobody looked at for a minute, 200 at most; the tenth failure flags an item, which stays; returns how many were assigned';
+GRANT EXECUTE ON FUNCTION public.process_stale_queue_items() TO steward_worker, service_role;
+
+CREATE FUNCTION public.find_eligible_staff_for_assignment(required_skills uuid[], target_unit_id uuid DEFAULT NULL, max_candidates int DEFAULT 50)
+    RETURNS SETOF public.staff_profiles
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off
+    AS $$
+DECLARE
+    restricted boolean := COALESCE(NULLIF(current_setting('role'), 'none'), session_user) = 'authenticated';
+BEGIN
+    IF COALESCE(max_candidates, 0) < 1 THEN
+        RAISE EXCEPTION 'max_candidates must be at least 1' USING ERRCODE = 'invalid_parameter_value', COLUMN = 'max_candidates';
+    ELSIF required_skills IS NULL THEN
+        RAISE EXCEPTION 'required_skills must be given' USING ERRCODE = 'invalid_parameter_value', COLUMN = 'required_skills';
+    END IF;
+    RETURN QUERY
+        SELECT p.*
+          FROM public.organizations o
+         CROSS JOIN LATERAL steward.assign_candidates(o.id, find_eligible_staff_for_assignment.required_skills, find_eligible_staff_for_assignment.target_unit_id) c
+          JOIN public.staff_profiles p ON p.organization_id = o.id AND p.user_id = c.user_id
+         WHERE c.skills @> find_eligible_staff_for_assignment.required_skills AND c.stage = 6
+           AND (find_eligible_staff_for_assignment.target_unit_id IS NULL OR c.unit_id = find_eligible_staff_for_assignment.target_unit_id)
+           AND (NOT restricted OR o.id = ANY (steward.own_organizations()))
+         ORDER BY c.points DESC, cardinality(c.skills) DESC, c.last_assigned_at NULLS FIRST, c.user_id
+         LIMIT LEAST(max_candidates, 50);
+END $$;
+COMMENT ON FUNCTION public.find_eligible_staff_for_assignment(uuid[], uuid, int) IS
+    'who could be given such work now, best first, at most 50; here the target unit is a condition.  Users see the staff of their own organisations';
+GRANT EXECUTE ON FUNCTION public.find_eligible_staff_for_assignment(uuid[], uuid, int) TO authenticated, service_role;

@@ -1,0 +1,22 @@
+DO $$
+BEGIN
+    PERFORM steward.require('function',
+        'steward.skill_ids(uuid, jsonb)',
+        'steward.unit_rules(uuid, uuid[])',
+        'steward.assign_candidates(uuid, uuid[], uuid)',
+        'steward.assign_score(bigint)',
+        'steward.assign_claim(uuid, uuid[], uuid, uuid, boolean, uuid, text)',
+        'steward.item_lock_key(uuid, text, public.work_item_type)',
+        'steward.assignment_answer(public.assignments)',
+        'steward.queue_answer(public.assignment_queue)',
+        'steward.assign_explain(uuid, uuid[], uuid)',
+        'steward.auto_assign(text, public.work_item_type, uuid[], public.priority_level, uuid, uuid, uuid, boolean)',
+        'steward.assign_override(uuid, text, public.work_item_type, uuid, public.priority_level, text, uuid, uuid[], boolean)',
+        'steward.next_set(uuid[], uuid[])',
+        'steward.queue_try(uuid, boolean, boolean)',
+        'steward.queue_serve(uuid[], int)',
+        'steward.queue_drain(text, int)',
+        'public.process_queue_for_unit(uuid)',
+        'public.process_stale_queue_items()',
+        'public.find_eligible_staff_for_assignment(uuid[], uuid, int)');
+END $$;

@@ -1,0 +1,682 @@
+-- The clock of assignments: who is warned when, who gets to look at a breach, and
+-- the escalations that people ask for.  One turn is one transaction over at most a
+-- thousand items, claimed by due time and past what somebody else holds; so any
+-- number of monitors share the work, and a killed one leaves nothing behind.
+--
+-- Every item that was looked at leaves its index: it is warned, escalated, stamped
+-- where nobody can be told, or put off where it raises.  Nothing blocks a batch.
+
+-- What could not be done, and when it is tried again.  Not a mark on the item,
+-- for writing to that may be just what raises.
+CREATE TABLE steward.sla_trouble (
+    item     uuid        NOT NULL,
+    step     text        NOT NULL CONSTRAINT sla_trouble_step_check CHECK (step IN ('breach', 'warning', 'return')),
+    attempts int         NOT NULL DEFAULT 1,
+    retry_at timestamptz NOT NULL,
+    state    text        NOT NULL,
+    problem  text        NOT NULL,
+    worker   text,
+    since    timestamptz NOT NULL DEFAULT steward.now(),
+    PRIMARY KEY (item, step)
+);
+CREATE INDEX idx_sla_trouble_retry ON steward.sla_trouble (retry_at);
+COMMENT ON TABLE steward.sla_trouble IS 'items that raised when the monitor came to them; normally empty';
+COMMENT ON COLUMN steward.sla_trouble.item IS 'an assignment, or for a return a staff profile';
+COMMENT ON COLUMN steward.sla_trouble.state IS 'the SQLSTATE';
+COMMENT ON INDEX steward.idx_sla_trouble_retry IS 'what is tried again next';
+
+CREATE INDEX idx_outbox_late ON public.notification_outbox (recipient_id, notification_type)
+    WHERE status = 'pending' AND payload -> 'metadata' ? 'late_seconds';
+COMMENT ON INDEX public.idx_outbox_late IS 'what somebody is told too late and has not heard yet; it is folded into one';
+
+-- ------------------------------------------------------------------- recipients
+-- Whom the person names if that one is available, else the nearest available
+-- supervisor on the way up the tree, else an administrator; among equals the
+-- lowest user_id.  Two candidates per unit are enough, for only one of them can
+-- be the person.  A unit is climbed from once, however many of its people ask.
+CREATE FUNCTION steward.escalation_recipients(organizations uuid[], units uuid[], people uuid[])
+    RETURNS TABLE (organization_id uuid, unit_id uuid, user_id uuid, recipient_id uuid)
+    LANGUAGE sql STABLE AS $$
+    WITH RECURSIVE asked AS MATERIALIZED (
+        SELECT w.organization, w.unit, w.person,
+               (SELECT c.user_id
+                  FROM public.staff_profiles p
+                  JOIN public.staff_profiles c ON c.organization_id = p.organization_id AND c.user_id = p.escalation_chain_id
+                 WHERE p.organization_id = w.organization AND p.user_id = w.person
+                   AND c.availability_status = 'available') AS chosen
+          FROM unnest(organizations, units, people) w(organization, unit, person)
+    ), climb(organization, start, people, unit, leads) AS (
+        SELECT a.organization, a.unit, array_agg(a.person), a.unit, '{}'::uuid[]
+          FROM asked a WHERE a.chosen IS NULL GROUP BY a.organization, a.unit
+        UNION ALL
+        -- Above the last unit, where it is NULL, stand the administrators.
+        SELECT c.organization, c.start, c.people,
+               (SELECT u.parent_unit_id FROM public.organizational_units u WHERE u.id = c.unit),
+               c.leads || ARRAY(
+                   SELECT l.user_id
+                     FROM (SELECT s.user_id FROM public.staff_profiles s
+                            WHERE s.organization_id = c.organization AND s.role = 'supervisor' AND s.unit_id = c.unit
+                              AND s.availability_status = 'available'
+                           UNION ALL
+                           SELECT s.user_id FROM public.staff_profiles s
+                            WHERE s.organization_id = c.organization AND s.role = 'admin' AND c.unit IS NULL
+                              AND s.availability_status = 'available') l
+                    ORDER BY l.user_id LIMIT 2)
+               || CASE WHEN c.unit IS NULL THEN ARRAY[NULL, NULL]::uuid[] END
+          FROM climb c WHERE cardinality(c.leads) < 2
+    )
+    SELECT a.organization, a.unit, a.person, a.chosen FROM asked a WHERE a.chosen IS NOT NULL
+    UNION ALL
+    SELECT c.organization, c.start, p.person, CASE WHEN c.leads[1] = p.person THEN c.leads[2] ELSE c.leads[1] END
+      FROM climb c CROSS JOIN LATERAL unnest(c.people) p(person)
+     WHERE cardinality(c.leads) >= 2
+$$;
+COMMENT ON FUNCTION steward.escalation_recipients(uuid[], uuid[], uuid[]) IS
+    'who looks at what these people of these units missed: never themselves, never somebody who is not available, NULL when there is nobody';
+
+CREATE FUNCTION public.get_escalation_recipient(staff_id uuid) RETURNS uuid
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT r.recipient_id
+      FROM public.staff_profiles p JOIN public.organizations o ON o.id = p.organization_id
+     CROSS JOIN LATERAL steward.escalation_recipients(ARRAY[p.organization_id], ARRAY[p.unit_id], ARRAY[p.user_id]) r
+     WHERE p.user_id = staff_id
+     ORDER BY o.is_default DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION public.get_escalation_recipient(uuid) IS
+    'the user who looks at what this user missed, NULL when there is nobody';
+GRANT EXECUTE ON FUNCTION public.get_escalation_recipient(uuid) TO service_role;
+
+-- ---------------------------------------------------------------------- telling
+-- Three notices of a kind that come too late are three notices; more are one that
+-- counts them and names the first fifty.  It takes the place of those that were not
+-- delivered yet, whichever turn wrote them; what is being delivered stays.
+CREATE FUNCTION steward.outbox_fold(kind text, recipients uuid[]) RETURNS void
+    LANGUAGE sql AS $$
+    WITH waiting AS MATERIALIZED (
+        SELECT o.id, o.organization_id, o.recipient_id, o.created_at,
+               COALESCE((o.payload #>> '{metadata,count}')::bigint, 1) AS count,
+               (o.payload #>> '{metadata,late_seconds}')::bigint AS late_seconds,
+               COALESCE(o.payload #> '{metadata,items}', jsonb_build_array(o.payload -> 'reference_id')) AS items
+          FROM public.notification_outbox o
+         WHERE o.recipient_id = ANY (recipients) AND o.status = 'pending' AND o.payload -> 'metadata' ? 'late_seconds'
+           AND (o.notification_type = kind OR (o.notification_type = 'sla_digest' AND o.payload #>> '{metadata,of}' = kind))
+           FOR UPDATE SKIP LOCKED
+    ), crowd AS MATERIALIZED (
+        SELECT w.organization_id, w.recipient_id, array_agg(w.id) AS rows, min(w.created_at) AS since,
+               sum(w.count) AS count, max(w.late_seconds) AS late_seconds,
+               jsonb_path_query_array(jsonb_path_query_array(
+                   jsonb_agg(w.items ORDER BY w.created_at, w.count DESC, w.id), '$[*][*]'), '$[0 to 49]') AS items
+          FROM waiting w GROUP BY w.organization_id, w.recipient_id HAVING count(*) > 1 AND sum(w.count) > 3
+    ), gone AS (
+        DELETE FROM public.notification_outbox WHERE id = ANY (ARRAY(SELECT unnest(c.rows) FROM crowd c))
+    )
+    INSERT INTO public.notification_outbox (organization_id, recipient_id, notification_type, delivery_method, payload, created_at)
+    SELECT c.organization_id, c.recipient_id,
+           CASE WHEN kind IN ('sla_warning', 'sla_escalation') THEN 'sla_digest' ELSE kind END, 'in_app',
+           jsonb_build_object('reference_type', 'assignment', 'reference_id', c.items -> 0,
+               'message_en', c.count || CASE kind
+                   WHEN 'sla_warning'      THEN ' work items come close to their deadline'
+                   WHEN 'sla_escalation'   THEN ' work items missed their deadline'
+                   WHEN 'sla_no_recipient' THEN ' work items missed their deadline, and there is nobody to escalate them to'
+                   ELSE ' work items could not be watched' END,
+               'message_ar', c.count || CASE kind
+                   WHEN 'sla_warning'      THEN ' من بنود العمل تقترب من موعدها النهائي'
+                   WHEN 'sla_escalation'   THEN ' من بنود العمل تجاوزت موعدها النهائي'
+                   WHEN 'sla_no_recipient' THEN ' من بنود العمل تجاوزت موعدها النهائي ولا يوجد من تُصعَّد إليه'
+                   ELSE ' من بنود العمل تعذّرت متابعتها' END,
+               'metadata', jsonb_build_object('of', kind, 'count', c.count, 'late_seconds', c.late_seconds, 'items', c.items)),
+           c.since
+      FROM crowd c
+$$;
+COMMENT ON FUNCTION steward.outbox_fold(text, uuid[]) IS
+    'makes one notice of more than three late ones of a kind that these people have not heard yet';
+
+-- Administrators are alerted to what has nobody else; folded, like all that comes in crowds.
+CREATE FUNCTION steward.sla_alert(kind text, items uuid[], organizations uuid[], words_en text[], words_ar text[], late bigint[])
+    RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    alerted uuid[];
+BEGIN
+    WITH told AS (
+        INSERT INTO public.notification_outbox (organization_id, recipient_id, notification_type, delivery_method, payload)
+        SELECT w.organization, u.id, kind, 'in_app',
+               jsonb_build_object('reference_type', 'assignment', 'reference_id', w.item, 'message_en', w.en, 'message_ar', w.ar,
+                                  'metadata', jsonb_build_object('late_seconds', w.seconds))
+          FROM auth.users u
+         CROSS JOIN unnest(items, organizations, words_en, words_ar, late) w(item, organization, en, ar, seconds)
+         WHERE u.raw_app_meta_data ->> 'role' = 'admin'
+        RETURNING recipient_id
+    )
+    SELECT array_agg(DISTINCT t.recipient_id) INTO alerted FROM told t;
+    PERFORM steward.outbox_fold(kind, alerted);
+END $$;
+COMMENT ON FUNCTION steward.sla_alert(text, uuid[], uuid[], text[], text[], bigint[]) IS
+    'tells the administrators of the installation; one element per item';
+
+-- -------------------------------------------------------------------- the steps
+CREATE FUNCTION steward.sla_claim(step text, most int, stamp timestamptz) RETURNS uuid[]
+    LANGUAGE plpgsql AS $$
+DECLARE
+    items uuid[];
+BEGIN
+    CASE step
+    WHEN 'breach' THEN
+        SELECT array_agg(d.id) INTO items FROM (
+            SELECT a.id FROM public.assignments a
+             WHERE a.status IN ('assigned', 'in_progress') AND a.breached_at IS NULL AND a.sla_deadline <= stamp
+               AND (SELECT t.retry_at FROM steward.sla_trouble t
+                     WHERE t.item = a.id AND t.step = 'breach' AND t.retry_at > stamp) IS NULL
+             ORDER BY a.sla_deadline LIMIT most FOR NO KEY UPDATE OF a SKIP LOCKED) d;
+    WHEN 'warning' THEN
+        SELECT array_agg(d.id) INTO items FROM (
+            SELECT a.id FROM public.assignments a
+             WHERE a.status IN ('assigned', 'in_progress') AND a.warning_sent_at IS NULL AND a.warn_at <= stamp
+               AND (SELECT t.retry_at FROM steward.sla_trouble t
+                     WHERE t.item = a.id AND t.step = 'warning' AND t.retry_at > stamp) IS NULL
+             ORDER BY a.warn_at LIMIT most FOR NO KEY UPDATE OF a SKIP LOCKED) d;
+    WHEN 'return' THEN
+        SELECT array_agg(d.id) INTO items FROM (
+            SELECT p.id FROM public.staff_profiles p
+             WHERE p.availability_status <> 'available' AND p.unavailable_until <= stamp
+               AND (SELECT t.retry_at FROM steward.sla_trouble t
+                     WHERE t.item = p.id AND t.step = 'return' AND t.retry_at > stamp) IS NULL
+             ORDER BY p.unavailable_until LIMIT most FOR NO KEY UPDATE OF p SKIP LOCKED) d;
+    END CASE;
+    RETURN items;
+END $$;
+COMMENT ON FUNCTION steward.sla_claim(text, int, timestamptz) IS
+    'locks what is due for a step, the longest due first, and passes over what somebody else holds; NULL when there is nothing';
+
+-- An event that somebody wrote for this deadline already is not written twice, and
+-- nobody hears of it twice; the item is stamped all the same.  What was never
+-- warned about counts as warned: being told of the breach says it all.
+CREATE FUNCTION steward.sla_breach(items uuid[], stamp timestamptz, OUT done int, OUT unserved int)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    late uuid[];
+BEGIN
+    WITH due AS MATERIALIZED (
+        SELECT a.id, a.organization_id, a.unit_id, a.assignee_id, a.work_item_id, a.work_item_type, a.sla_deadline
+          FROM public.assignments a WHERE a.id = ANY (items)
+    ), answer AS (
+        SELECT r.*
+          FROM (SELECT array_agg(d.organization_id) AS organizations, array_agg(d.unit_id) AS units, array_agg(d.assignee_id) AS people
+                  FROM (SELECT DISTINCT x.organization_id, x.unit_id, x.assignee_id FROM due x) d) w
+         CROSS JOIN LATERAL steward.escalation_recipients(w.organizations, w.units, w.people) r
+    ), resolved AS MATERIALIZED (
+        -- FULL, because it cannot be a nested loop, which a low estimate would make it.
+        SELECT d.*, r.recipient_id
+          FROM due d FULL JOIN answer r
+            ON r.organization_id = d.organization_id AND r.unit_id = d.unit_id AND r.user_id = d.assignee_id
+    ), stamped AS (
+        UPDATE public.assignments a
+           SET breached_at = stamp, escalated_at = stamp, escalation_recipient_id = r.recipient_id,
+               warning_sent_at = COALESCE(a.warning_sent_at, stamp)
+          FROM resolved r WHERE a.id = ANY (ARRAY[r.id])
+    ), event AS (
+        INSERT INTO public.escalation_events
+               (organization_id, assignment_id, work_item_id, work_item_type, unit_id, escalated_from_id, escalated_to_id,
+                reason, sla_deadline, escalated_at)
+        SELECT r.organization_id, r.id, r.work_item_id, r.work_item_type, r.unit_id, r.assignee_id, r.recipient_id,
+               'sla_breach', r.sla_deadline, stamp
+          FROM resolved r
+        ON CONFLICT (assignment_id, sla_deadline) WHERE reason = 'sla_breach' DO NOTHING
+        RETURNING id, organization_id, assignment_id, work_item_id, work_item_type, escalated_from_id, escalated_to_id, sla_deadline
+    ), told AS (
+        INSERT INTO public.notification_outbox (organization_id, recipient_id, notification_type, delivery_method, payload)
+        SELECT e.organization_id, t.recipient, 'sla_escalation', 'in_app',
+               jsonb_build_object('reference_type', 'assignment', 'reference_id', e.assignment_id,
+                   'message_en', t.en, 'message_ar', t.ar, 'metadata', w.metadata)
+          FROM event e
+         -- OFFSET 0, or each mention would be computed anew.
+         CROSS JOIN LATERAL (SELECT steward.iso(e.sla_deadline) AS deadline, floor(extract(epoch FROM stamp - e.sla_deadline)) AS age OFFSET 0) m
+         CROSS JOIN LATERAL (
+               SELECT jsonb_build_object('escalation_id', e.id, 'work_item_id', e.work_item_id, 'work_item_type', e.work_item_type,
+                          'sla_deadline', m.deadline, 'escalated_from_id', e.escalated_from_id, 'escalated_to_id', e.escalated_to_id)
+                      || CASE WHEN m.age > 60 THEN jsonb_build_object('late_seconds', m.age) ELSE '{}' END AS metadata OFFSET 0) w
+         CROSS JOIN LATERAL (VALUES
+               (e.escalated_from_id,
+                format('Your %s %s missed its deadline of %s%s', e.work_item_type, e.work_item_id, m.deadline,
+                       CASE WHEN e.escalated_to_id IS NOT NULL THEN ' and was escalated to supervisor' END),
+                format('تجاوز العنصر %s موعده النهائي %s%s', e.work_item_id, m.deadline,
+                       CASE WHEN e.escalated_to_id IS NOT NULL THEN ' وتم تصعيده إلى المشرف' END)),
+               (e.escalated_to_id,
+                format('You have an escalated assignment: %s %s missed its deadline of %s', e.work_item_type, e.work_item_id, m.deadline),
+                format('لديك مهمة مصعّدة: تجاوز العنصر %s موعده النهائي %s', e.work_item_id, m.deadline))) t(recipient, en, ar)
+         WHERE t.recipient IS NOT NULL
+    )
+    SELECT count(*), count(*) FILTER (WHERE e.escalated_to_id IS NULL),
+           array_agg(e.escalated_from_id) FILTER (WHERE e.sla_deadline < stamp - interval '60 s')
+           || array_agg(e.escalated_to_id) FILTER (WHERE e.sla_deadline < stamp - interval '60 s' AND e.escalated_to_id IS NOT NULL)
+      INTO done, unserved, late
+      FROM event e;
+
+    IF late IS NOT NULL THEN
+        PERFORM steward.outbox_fold('sla_escalation', late);
+    END IF;
+    IF unserved > 0 THEN
+        PERFORM steward.sla_alert('sla_no_recipient', array_agg(e.assignment_id), array_agg(e.organization_id),
+                    array_agg(format('%s %s missed its deadline, and there is nobody to escalate it to', e.work_item_type, e.work_item_id)),
+                    array_agg(format('تجاوز العنصر %s موعده النهائي ولا يوجد من يُصعَّد إليه', e.work_item_id)),
+                    array_agg(floor(extract(epoch FROM stamp - e.sla_deadline))::bigint))
+           FROM public.escalation_events e
+          WHERE e.assignment_id = ANY (items) AND e.reason = 'sla_breach' AND e.escalated_at = stamp AND e.escalated_to_id IS NULL;
+    END IF;
+END $$;
+COMMENT ON FUNCTION steward.sla_breach(uuid[], timestamptz) IS
+    'escalates claimed assignments: event, stamps and two notices each; unserved: those that nobody could be told of but the administrators';
+
+-- What is past its deadline by now is stamped without a word: its breach is, or
+-- was, told instead.
+CREATE FUNCTION steward.sla_warn(items uuid[], stamp timestamptz, OUT done int)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    late uuid[];
+BEGIN
+    WITH stamped AS (
+        UPDATE public.assignments a SET warning_sent_at = stamp WHERE a.id = ANY (items)
+        RETURNING a.id, a.organization_id, a.assignee_id, a.work_item_id, a.work_item_type, a.priority, a.warn_at, a.sla_deadline
+    ), told AS (
+        INSERT INTO public.notification_outbox (organization_id, recipient_id, notification_type, delivery_method, payload)
+        SELECT s.organization_id, s.assignee_id, 'sla_warning', 'in_app',
+               jsonb_build_object('reference_type', 'assignment', 'reference_id', s.id,
+                   'message_en', format('Your %s %s is due at %s', s.work_item_type, s.work_item_id, m.deadline),
+                   'message_ar', format('العنصر %s مستحق في %s', s.work_item_id, m.deadline),
+                   'metadata', jsonb_build_object('work_item_id', s.work_item_id, 'work_item_type', s.work_item_type,
+                                   'priority', s.priority, 'sla_deadline', m.deadline)
+                               || CASE WHEN m.age > 60 THEN jsonb_build_object('late_seconds', m.age) ELSE '{}' END)
+          FROM stamped s
+         CROSS JOIN LATERAL (SELECT steward.iso(s.sla_deadline) AS deadline, floor(extract(epoch FROM stamp - s.warn_at)) AS age OFFSET 0) m
+         WHERE s.sla_deadline > stamp
+        RETURNING recipient_id, payload -> 'metadata' ? 'late_seconds' AS late
+    )
+    SELECT count(*), array_agg(t.recipient_id) FILTER (WHERE t.late) INTO done, late FROM told t;
+    IF late IS NOT NULL THEN
+        PERFORM steward.outbox_fold('sla_warning', late);
+    END IF;
+END $$;
+COMMENT ON FUNCTION steward.sla_warn(uuid[], timestamptz) IS 'warns the assignees of claimed assignments, once for a deadline';
+
+-- Tries claimed items together, and when that raises in eighths, until what raises
+-- is alone.  That is put off, for longer each time, and an administrator hears of
+-- it: at once, or where others were only in the way, when it does not pass.
+CREATE FUNCTION steward.sla_step(step text, items uuid[], stamp timestamptz, worker text, OUT done int, OUT unserved int)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    size    int := (cardinality(items) + 7) / 8;
+    first   int := 1;
+    part    record;
+    state   text;
+    problem text;
+    times   int;
+BEGIN
+    unserved := 0;
+    BEGIN
+        CASE step
+        WHEN 'breach' THEN
+            SELECT b.done, b.unserved INTO done, unserved FROM steward.sla_breach(items, stamp) b;
+        WHEN 'warning' THEN
+            done := steward.sla_warn(items, stamp);
+        WHEN 'return' THEN
+            UPDATE public.staff_profiles SET availability_status = 'available', unavailable_until = NULL, unavailable_reason = NULL
+             WHERE id = ANY (items);
+            GET DIAGNOSTICS done = ROW_COUNT;
+        END CASE;
+        DELETE FROM steward.sla_trouble t WHERE t.item = ANY (items) AND t.step = sla_step.step;
+        RETURN;
+    EXCEPTION WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, problem = MESSAGE_TEXT;
+        IF steward.is_environment(state) THEN
+            RAISE;
+        END IF;
+    END;
+
+    done := 0;
+    IF cardinality(items) > 1 THEN
+        WHILE first <= cardinality(items) LOOP
+            part := steward.sla_step(step, items[first:first + size - 1], stamp, worker);
+            done := done + part.done;
+            unserved := unserved + part.unserved;
+            first := first + size;
+        END LOOP;
+        RETURN;
+    END IF;
+
+    RAISE WARNING 'SLA: the % of % could not be done: %', step, items[1], problem USING ERRCODE = state;
+    INSERT INTO steward.sla_trouble AS t (item, step, retry_at, state, problem, worker)
+    VALUES (items[1], step, stamp + interval '10 s', state, problem, worker)
+    ON CONFLICT ON CONSTRAINT sla_trouble_pkey DO UPDATE
+       SET attempts = t.attempts + 1, retry_at = stamp + LEAST(interval '10 s' * 5 ^ LEAST(t.attempts, 9), interval '1 hour'),
+           state = excluded.state, problem = excluded.problem, worker = excluded.worker
+    RETURNING t.attempts INTO times;
+    IF times = (CASE WHEN left(state, 2) IN ('40', '55') THEN 3 ELSE 1 END) THEN
+        BEGIN
+            PERFORM steward.sla_alert('sla_trouble', items, ARRAY[o.id], ARRAY[format('The %s of %s could not be done: %s', step, items[1], problem)],
+                                      ARRAY[format('تعذّرت متابعة العنصر %s: %s', items[1], problem)], ARRAY[0])
+               FROM public.organizations o
+              WHERE o.id = COALESCE((SELECT a.organization_id FROM public.assignments a WHERE a.id = items[1]),
+                                    (SELECT p.organization_id FROM public.staff_profiles p WHERE p.id = items[1]));
+        EXCEPTION WHEN OTHERS THEN
+            -- The outbox may be what raises; the row of sla_trouble says it anyway.
+            RAISE WARNING 'SLA: no administrator could be alerted: %', SQLERRM;
+        END;
+    END IF;
+END $$;
+COMMENT ON FUNCTION steward.sla_step(text, uuid[], timestamptz, text) IS
+    'does a step for claimed items and leaves only those behind that cannot be done';
+
+-- What is due and still there is held by somebody else, and looked at again a second
+-- later.  Without the ORDER BY another index would be walked.
+CREATE FUNCTION steward.sla_next_due(stamp timestamptz) RETURNS bigint
+    LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN ceil(extract(epoch FROM LEAST(n.moment, stamp + interval '1 day') - stamp) * 1000)
+      FROM (SELECT min(m.moment) AS moment
+              FROM (VALUES
+                   ((SELECT a.warn_at FROM public.assignments a
+                      WHERE a.status IN ('assigned', 'in_progress') AND a.warning_sent_at IS NULL AND a.warn_at > stamp
+                      ORDER BY a.warn_at LIMIT 1)),
+                   ((SELECT a.sla_deadline FROM public.assignments a
+                      WHERE a.status IN ('assigned', 'in_progress') AND a.breached_at IS NULL AND a.sla_deadline > stamp
+                      ORDER BY a.sla_deadline LIMIT 1)),
+                   ((SELECT p.unavailable_until FROM public.staff_profiles p
+                      WHERE p.availability_status <> 'available' AND p.unavailable_until > stamp
+                      ORDER BY p.unavailable_until LIMIT 1)),
+                   ((SELECT t.retry_at FROM steward.sla_trouble t WHERE t.retry_at > stamp ORDER BY t.retry_at LIMIT 1)),
+                   ((SELECT stamp + interval '1 s' FROM public.assignments a
+                      WHERE a.status IN ('assigned', 'in_progress') AND a.breached_at IS NULL AND a.sla_deadline <= stamp
+                        AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = a.id AND t.step = 'breach') IS NULL
+                      ORDER BY a.sla_deadline LIMIT 1)),
+                   ((SELECT stamp + interval '1 s' FROM public.assignments a
+                      WHERE a.status IN ('assigned', 'in_progress') AND a.warning_sent_at IS NULL AND a.warn_at <= stamp
+                        AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = a.id AND t.step = 'warning') IS NULL
+                      ORDER BY a.warn_at LIMIT 1)),
+                   ((SELECT stamp + interval '1 s' FROM public.staff_profiles p
+                      WHERE p.availability_status <> 'available' AND p.unavailable_until <= stamp
+                        AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = p.id AND t.step = 'return') IS NULL
+                      ORDER BY p.unavailable_until LIMIT 1))
+                   ) m(moment)) n
+     WHERE n.moment IS NOT NULL;
+END $$;
+COMMENT ON FUNCTION steward.sla_next_due(timestamptz) IS
+    'milliseconds until something is due, at most a day; NULL when nothing waits';
+
+-- The planner is told what it cannot know: few rows, always by index and in its order.
+CREATE FUNCTION steward.sla_turn(worker text, most int)
+    RETURNS TABLE (warned int, escalated int, unserved int, returned int, next_due_ms bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off
+    SET enable_bitmapscan = off
+    SET jit = off
+    SET lock_timeout = '200ms'
+    AS $$
+DECLARE
+    stamp timestamptz := steward.now();
+    room  int := LEAST(GREATEST(most, 1), 1000);
+    items uuid[];
+    step  text;
+    part  record;
+BEGIN
+    warned := 0; escalated := 0; unserved := 0; returned := 0;
+    FOREACH step IN ARRAY '{breach, warning, return}'::text[] LOOP
+        items := steward.sla_claim(step, room, stamp);
+        CONTINUE WHEN items IS NULL;
+        part := steward.sla_step(step, items, stamp, worker);
+        CASE step
+        WHEN 'breach' THEN
+            escalated := part.done;
+            unserved := part.unserved;
+        WHEN 'warning' THEN
+            warned := part.done;
+        WHEN 'return' THEN
+            returned := part.done;
+        END CASE;
+        room := room - cardinality(items);
+        IF room = 0 THEN
+            next_due_ms := 0;
+            RETURN NEXT;
+            RETURN;
+        END IF;
+    END LOOP;
+    next_due_ms := steward.sla_next_due(stamp);
+    RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION steward.sla_turn(text, int) IS
+    'escalates, warns and ends leaves, at most that many and at most a thousand; next_due_ms is 0 when more may be due, NULL when nothing waits';
+GRANT EXECUTE ON FUNCTION steward.sla_turn(text, int) TO steward_worker;
+
+CREATE FUNCTION public.sla_check_and_escalate() RETURNS TABLE (warnings_sent int, escalations_created int)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    turn record;
+BEGIN
+    warnings_sent := 0;
+    escalations_created := 0;
+    FOR i IN 1 .. 10 LOOP
+        SELECT * INTO turn FROM steward.sla_turn('sla_check_and_escalate', 1000);
+        warnings_sent := warnings_sent + turn.warned;
+        escalations_created := escalations_created + turn.escalated;
+        EXIT WHEN turn.next_due_ms IS DISTINCT FROM 0;
+    END LOOP;
+    RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION public.sla_check_and_escalate() IS
+    'warns about and escalates what is due, at most ten thousand; the monitor does the same in smaller transactions by itself';
+GRANT EXECUTE ON FUNCTION public.sla_check_and_escalate() TO steward_worker, service_role;
+
+-- ---------------------------------------------------------------- waking the monitor
+-- It looks every thirty seconds whatever happens, so only what lies nearer needs a call.
+CREATE FUNCTION steward.sla_wake() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM pg_notify('steward_sla', '');
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION steward.sla_wake() IS 'wakes the monitor, on the channel steward_sla';
+CREATE TRIGGER sla_wake AFTER INSERT ON public.assignments
+    FOR EACH ROW WHEN (NEW.status IN ('assigned', 'in_progress') AND LEAST(NEW.warn_at, NEW.sla_deadline) <= steward.now() + interval '40 s')
+    EXECUTE FUNCTION steward.sla_wake();
+COMMENT ON TRIGGER sla_wake ON public.assignments IS 'a deadline that comes soon';
+CREATE TRIGGER sla_wake_change
+    AFTER UPDATE OF status, priority, work_item_type, assigned_at, sla_started_at, warn_at, sla_deadline ON public.assignments
+    FOR EACH ROW WHEN (NEW.status IN ('assigned', 'in_progress')
+                       AND (NEW.warn_at <> OLD.warn_at OR NEW.sla_deadline <> OLD.sla_deadline OR OLD.status = 'pending')
+                       AND ((NEW.warning_sent_at IS NULL AND NEW.warn_at <= steward.now() + interval '40 s')
+                            OR (NEW.breached_at IS NULL AND NEW.sla_deadline <= steward.now() + interval '40 s')))
+    EXECUTE FUNCTION steward.sla_wake();
+COMMENT ON TRIGGER sla_wake_change ON public.assignments IS 'a deadline that comes soon now';
+CREATE TRIGGER sla_wake AFTER INSERT OR UPDATE OF availability_status, unavailable_until ON public.staff_profiles
+    FOR EACH ROW WHEN (NEW.availability_status <> 'available' AND NEW.unavailable_until <= steward.now() + interval '40 s')
+    EXECUTE FUNCTION steward.sla_wake();
+COMMENT ON TRIGGER sla_wake ON public.staff_profiles IS 'a leave that ends soon';
+
+-- --------------------------------------------------------------------- by hand
+-- For an end user these look at the rights of whom the claims name: what that one
+-- may not see is not there.  The trusted backend says itself who acts.
+CREATE FUNCTION steward.escalation_notify(subject text, reference uuid, event public.escalation_events, what text, recipients uuid[])
+    RETURNS jsonb LANGUAGE sql AS $$
+    WITH told AS (
+        INSERT INTO public.notification_outbox (organization_id, recipient_id, notification_type, delivery_method, payload)
+        SELECT event.organization_id, t.recipient, 'assignment_escalated', 'in_app',
+               jsonb_build_object('reference_type', subject, 'reference_id', reference,
+                   'message_en', CASE WHEN t.recipient = event.escalated_to_id THEN 'You have an escalated assignment: ' || what
+                                      WHEN event.escalated_to_id IS NULL THEN format('%s was escalated to the administrators', what)
+                                      ELSE format('%s was escalated to supervisor', what) END,
+                   'message_ar', CASE WHEN t.recipient = event.escalated_to_id THEN format('لديك مهمة مصعّدة: %s', event.work_item_id)
+                                      WHEN event.escalated_to_id IS NULL THEN format('تم تصعيد العنصر %s إلى المسؤولين', event.work_item_id)
+                                      ELSE format('تم تصعيد العنصر %s إلى المشرف', event.work_item_id) END,
+                   'metadata', jsonb_build_object('escalation_id', event.id, 'work_item_id', event.work_item_id,
+                       'work_item_type', event.work_item_type, 'reason', event.reason, 'notes', event.notes,
+                       'escalated_from_id', event.escalated_from_id, 'escalated_to_id', event.escalated_to_id))
+          FROM unnest(recipients) t(recipient) WHERE t.recipient IS NOT NULL
+        RETURNING recipient_id, notification_type, created_at
+    )
+    SELECT COALESCE(jsonb_agg(jsonb_build_object('recipient_id', t.recipient_id, 'type', t.notification_type,
+                                                 'sent_at', steward.iso(t.created_at))), '[]')
+      FROM told t
+$$;
+COMMENT ON FUNCTION steward.escalation_notify(text, uuid, public.escalation_events, text, uuid[]) IS
+    'tells people of an escalation that somebody asked for, and returns who was told';
+
+CREATE FUNCTION steward.escalation_said(outcome text, event public.escalation_events, notifications jsonb DEFAULT NULL) RETURNS jsonb
+    LANGUAGE sql STABLE AS $$
+    SELECT jsonb_strip_nulls(jsonb_build_object('outcome', outcome, 'escalation_id', event.id, 'assignment_id', event.assignment_id,
+        'queue_id', event.queue_id, 'notifications', notifications))
+        || jsonb_build_object('escalated_from_id', event.escalated_from_id, 'escalated_to_id', event.escalated_to_id,
+               'reason', event.reason, 'notes', event.notes, 'escalated_at', steward.iso(event.escalated_at),
+               'acknowledged_at', steward.iso(event.acknowledged_at), 'resolved_at', steward.iso(event.resolved_at))
+$$;
+COMMENT ON FUNCTION steward.escalation_said(text, public.escalation_events, jsonb) IS 'an escalation as the functions about it answer';
+
+CREATE FUNCTION steward.may_lead(organization uuid, unit uuid) RETURNS boolean
+    LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN auth.uid() IS NULL
+                -- The setting still says who called, inside of definer functions too.
+                THEN NOT ARRAY[session_user::text, current_setting('role')] && '{anon,authenticated}'
+                WHEN unit IS NULL THEN organization = ANY (steward.led_organizations())
+                ELSE unit = ANY (steward.visible_units()) END
+$$;
+COMMENT ON FUNCTION steward.may_lead(uuid, uuid) IS
+    'whether the user of the claims leads a unit, or without a unit anything in the organisation; the backend without claims may all';
+
+CREATE FUNCTION steward.must_be_allowed(allowed boolean, organization uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF allowed IS NOT TRUE AND organization = ANY (steward.own_organizations()) THEN
+        RAISE EXCEPTION 'insufficient permissions' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN allowed IS TRUE;
+END $$;
+COMMENT ON FUNCTION steward.must_be_allowed(boolean, uuid) IS
+    'raises for the organisation''s own people; false for anybody else, to whom what they ask about does not exist';
+
+CREATE FUNCTION steward.escalate(assignment uuid, reason public.escalation_reason, actor uuid DEFAULT NULL, notes text DEFAULT NULL)
+    RETURNS jsonb LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    stamp  timestamptz := steward.now();
+    caller uuid := COALESCE(auth.uid(), actor);
+    a      public.assignments;
+    e      public.escalation_events;
+BEGIN
+    SELECT * INTO a FROM public.assignments x WHERE x.id = assignment FOR NO KEY UPDATE;
+    IF NOT FOUND OR NOT steward.must_be_allowed(a.assignee_id = auth.uid() OR steward.may_lead(a.organization_id, a.unit_id),
+                                                a.organization_id) THEN
+        RETURN '{"outcome": "not_found"}';
+    ELSIF a.status NOT IN ('assigned', 'in_progress') THEN
+        RETURN jsonb_build_object('outcome', 'not_active', 'assignment_id', a.id, 'status', a.status);
+    END IF;
+    SELECT * INTO e FROM public.escalation_events x
+     WHERE x.assignment_id = a.id AND x.escalated_from_id = a.assignee_id AND x.resolved_at IS NULL
+     ORDER BY x.escalated_at DESC LIMIT 1;
+    IF FOUND THEN
+        RETURN steward.escalation_said('already_escalated', e);
+    ELSIF reason = 'sla_breach' AND (a.sla_deadline > stamp OR a.breached_at IS NOT NULL) THEN
+        RAISE EXCEPTION 'assignment % %', a.id, CASE WHEN a.breached_at IS NULL
+                THEN format('has not missed its deadline of %s', steward.iso(a.sla_deadline))
+                ELSE 'was escalated for this deadline before, which was resolved' END
+            USING ERRCODE = 'invalid_parameter_value', COLUMN = 'reason', HINT = 'the reason of an escalation by choice is manual';
+    END IF;
+
+    INSERT INTO public.escalation_events
+           (organization_id, assignment_id, work_item_id, work_item_type, unit_id, escalated_from_id, escalated_to_id, escalated_by,
+            reason, sla_deadline, escalated_at, notes)
+    SELECT a.organization_id, a.id, a.work_item_id, a.work_item_type, a.unit_id, a.assignee_id, r.recipient_id, caller,
+           escalate.reason, CASE WHEN escalate.reason = 'sla_breach' THEN a.sla_deadline END, stamp, escalate.notes
+      FROM steward.escalation_recipients(ARRAY[a.organization_id], ARRAY[a.unit_id], ARRAY[a.assignee_id]) r
+    RETURNING * INTO e;
+    UPDATE public.assignments x
+       SET escalated_at = stamp, escalation_recipient_id = e.escalated_to_id,
+           breached_at = CASE WHEN escalate.reason = 'sla_breach' THEN stamp ELSE x.breached_at END
+     WHERE x.id = a.id;
+    INSERT INTO public.assignment_history (organization_id, unit_id, assignment_id, work_item_id, action, actor_id, detail)
+    VALUES (a.organization_id, a.unit_id, a.id, a.work_item_id, 'assignment_escalated', caller,
+            jsonb_build_object('escalation_id', e.id, 'reason', e.reason, 'escalated_to_id', e.escalated_to_id, 'notes', e.notes));
+    IF e.escalated_to_id IS NULL THEN
+        PERFORM steward.sla_alert('sla_no_recipient', ARRAY[a.id], ARRAY[a.organization_id],
+            ARRAY[format('%s %s was escalated, and there is nobody to escalate it to', a.work_item_type, a.work_item_id)],
+            ARRAY[format('تم تصعيد العنصر %s ولا يوجد من يُصعَّد إليه', a.work_item_id)], ARRAY[0]);
+    END IF;
+    RETURN steward.escalation_said('escalated', e, steward.escalation_notify('assignment', a.id, e,
+        format('%s %s', a.work_item_type, a.work_item_id), ARRAY[e.escalated_from_id, e.escalated_to_id]));
+END $$;
+COMMENT ON FUNCTION steward.escalate(uuid, public.escalation_reason, uuid, text) IS
+    'escalates open work by hand, for its assignee or whoever leads the unit; not again while the assignee''s last escalation is unresolved, and without taking the place of a later breach';
+
+CREATE FUNCTION steward.queue_escalate(queue uuid, actor uuid DEFAULT NULL, notes text DEFAULT NULL) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    caller    uuid := COALESCE(auth.uid(), actor);
+    q         public.assignment_queue;
+    e         public.escalation_events;
+    recipient uuid;
+BEGIN
+    SELECT * INTO q FROM public.assignment_queue x WHERE x.id = queue FOR NO KEY UPDATE;
+    IF NOT FOUND OR NOT steward.must_be_allowed(q.requested_by = auth.uid() OR steward.may_lead(q.organization_id, q.target_unit_id),
+                                                q.organization_id) THEN
+        RETURN '{"outcome": "not_found"}';
+    END IF;
+    SELECT * INTO e FROM public.escalation_events x WHERE x.queue_id = q.id AND x.resolved_at IS NULL LIMIT 1;
+    IF FOUND THEN
+        RETURN steward.escalation_said('already_escalated', e);
+    END IF;
+    SELECT r.recipient_id INTO recipient
+      FROM steward.escalation_recipients(ARRAY[q.organization_id], ARRAY[q.target_unit_id], ARRAY[caller]) r;
+    IF COALESCE(caller, q.requested_by, recipient) IS NULL THEN
+        RAISE EXCEPTION 'nobody is named who escalates queued item %', q.id
+            USING ERRCODE = 'invalid_parameter_value', COLUMN = 'actor', HINT = 'name the user who asks for it';
+    END IF;
+
+    INSERT INTO public.escalation_events
+           (organization_id, queue_id, work_item_id, work_item_type, unit_id, escalated_from_id, escalated_to_id, escalated_by,
+            reason, notes)
+    VALUES (q.organization_id, q.id, q.work_item_id, q.work_item_type, q.target_unit_id, COALESCE(caller, q.requested_by, recipient),
+            recipient, caller, 'capacity_exhaustion', queue_escalate.notes)
+    RETURNING * INTO e;
+    IF recipient IS NULL THEN
+        PERFORM steward.sla_alert('sla_no_recipient', ARRAY[q.id], ARRAY[q.organization_id],
+            ARRAY[format('%s %s waits in the queue, and there is nobody to escalate it to', q.work_item_type, q.work_item_id)],
+            ARRAY[format('العنصر %s في قائمة الانتظار ولا يوجد من يُصعَّد إليه', q.work_item_id)], ARRAY[0]);
+    END IF;
+    RETURN steward.escalation_said('escalated', e, steward.escalation_notify('assignment_queue', q.id, e,
+        format('%s %s in the queue', q.work_item_type, q.work_item_id), ARRAY[recipient]));
+END $$;
+COMMENT ON FUNCTION steward.queue_escalate(uuid, uuid, text) IS
+    'escalates a queued item for want of capacity to whoever leads its target unit, never to who asks; not again while the last one is unresolved';
+
+CREATE FUNCTION steward.escalation_answer(escalation uuid, actor uuid, resolve boolean, notes text DEFAULT NULL) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    e     public.escalation_events;
+    stamp timestamptz;
+BEGIN
+    SELECT * INTO e FROM public.escalation_events x WHERE x.id = escalation FOR NO KEY UPDATE;
+    IF NOT FOUND OR NOT steward.must_be_allowed(e.escalated_to_id = auth.uid() OR steward.may_lead(e.organization_id, e.unit_id),
+                                                e.organization_id) THEN
+        RETURN '{"outcome": "not_found"}';
+    ELSIF e.resolved_at IS NOT NULL THEN
+        RETURN steward.escalation_said('already_resolved', e);
+    ELSIF e.acknowledged_at IS NOT NULL AND NOT resolve THEN
+        RETURN steward.escalation_said('already_acknowledged', e);
+    END IF;
+    stamp := GREATEST(steward.now(), e.escalated_at, e.acknowledged_at);
+    UPDATE public.escalation_events x
+       SET acknowledged_at = COALESCE(x.acknowledged_at, stamp), resolved_at = CASE WHEN resolve THEN stamp END,
+           notes = COALESCE(escalation_answer.notes, x.notes)
+     WHERE x.id = e.id
+    RETURNING * INTO e;
+    IF e.assignment_id IS NOT NULL THEN
+        INSERT INTO public.assignment_history (organization_id, unit_id, assignment_id, work_item_id, action, actor_id, detail)
+        VALUES (e.organization_id, e.unit_id, e.assignment_id, e.work_item_id,
+                CASE WHEN resolve THEN 'escalation_resolved' ELSE 'escalation_acknowledged' END, COALESCE(auth.uid(), actor),
+                jsonb_strip_nulls(jsonb_build_object('escalation_id', e.id, 'notes', escalation_answer.notes)));
+    END IF;
+    RETURN steward.escalation_said(CASE WHEN resolve THEN 'resolved' ELSE 'acknowledged' END, e);
+END $$;
+COMMENT ON FUNCTION steward.escalation_answer(uuid, uuid, boolean, text) IS
+    'acknowledges or resolves an escalation, once each, for its recipient or whoever leads the unit';
+GRANT EXECUTE ON FUNCTION steward.escalate(uuid, public.escalation_reason, uuid, text), steward.queue_escalate(uuid, uuid, text),
+    steward.escalation_answer(uuid, uuid, boolean, text) TO authenticated, service_role;
+
+SELECT steward.quarantine_restore('steward.sla_trouble');

@@ -1,0 +1,1 @@
+DROP FUNCTION steward.set_availability(uuid, uuid, public.availability_status, timestamptz, text, text, uuid);

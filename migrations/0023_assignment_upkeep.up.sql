@@ -1,0 +1,252 @@
+-- What runs by the clock, what is kept for how long, and what operators ask.
+
+ALTER TABLE steward.upkeep
+    ADD COLUMN assignment_days int NOT NULL DEFAULT 90,
+    ADD COLUMN escalation_days int NOT NULL DEFAULT 90,
+    ADD COLUMN snapshot_days   int NOT NULL DEFAULT 90,
+    ADD COLUMN history_days    int NOT NULL DEFAULT 365,
+    ADD CONSTRAINT upkeep_assignments_check
+        CHECK (assignment_days > 0 AND escalation_days > 0 AND snapshot_days > 0 AND history_days > 0);
+COMMENT ON COLUMN steward.upkeep.assignment_days IS 'how long finished assignments stay where they are; then they are archived, for good';
+COMMENT ON COLUMN steward.upkeep.escalation_days IS 'how long resolved escalations are kept; breaches of an SLA and open ones always are';
+COMMENT ON COLUMN steward.upkeep.history_days IS 'how long it is remembered what was done with assignments';
+UPDATE steward.upkeep
+   SET assignment_days = (q.content ->> 'assignment_days')::int, escalation_days = (q.content ->> 'escalation_days')::int,
+       snapshot_days = (q.content ->> 'snapshot_days')::int, history_days = (q.content ->> 'history_days')::int
+  FROM steward.quarantine q WHERE q.source = 'steward.upkeep 0023';
+DELETE FROM steward.quarantine WHERE source = 'steward.upkeep 0023';
+
+CREATE INDEX idx_assignments_closed ON public.assignments (updated_at)
+    WHERE status IN ('completed', 'cancelled') AND completed_at IS NULL;
+COMMENT ON INDEX public.idx_assignments_closed IS 'cancelled work, which has no completed_at, for the archive';
+
+-- --------------------------------------------------------------------- the jobs
+CREATE FUNCTION steward.job_sla_monitoring(slot timestamptz, OUT rows bigint, OUT message text)
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT t.warned + t.escalated + t.returned,
+           NULLIF(concat_ws(', ', NULLIF(t.warned, 0) || ' warned', NULLIF(t.escalated, 0) || ' escalated',
+                            NULLIF(t.unserved, 0) || ' of them to nobody', NULLIF(t.returned, 0) || ' back from leave',
+                            CASE WHEN t.next_due_ms = 0 THEN 'more is due' END), '')
+      FROM steward.sla_turn('sla-monitoring', 1000) t
+$$;
+COMMENT ON FUNCTION steward.job_sla_monitoring(timestamptz) IS 'one turn of the monitor, for when nothing woke it';
+
+CREATE FUNCTION steward.job_queue_fallback_processor(slot timestamptz, OUT rows bigint, OUT message text)
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT p.processed_count, NULLIF(p.processed_count, 0) || ' assigned' FROM public.process_stale_queue_items() p
+$$;
+COMMENT ON FUNCTION steward.job_queue_fallback_processor(timestamptz) IS 'tries queued work for which no capacity was reported';
+
+-- The day is the slot's, in UTC, however late it runs.
+CREATE FUNCTION steward.job_capacity_snapshot(slot timestamptz, OUT rows bigint, OUT message text)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    day     date := (slot AT TIME ZONE 'UTC')::date;
+    removed bigint;
+BEGIN
+    rows := steward.capacity_snapshot(day);
+    DELETE FROM public.capacity_snapshots s USING steward.upkeep k WHERE s.snapshot_date < day - k.snapshot_days;
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    message := format('%s units on %s', rows, day) || COALESCE(', ' || NULLIF(removed, 0) || ' old rows removed', '');
+END $$;
+COMMENT ON FUNCTION steward.job_capacity_snapshot(timestamptz) IS 'takes the snapshot of a day for every unit, and removes old ones';
+
+-- In batches, each past what somebody holds; what is left over after twenty is left
+-- to the next night.
+CREATE FUNCTION steward.job_escalation_cleanup(slot timestamptz, OUT rows bigint, OUT message text)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    keep   steward.upkeep;
+    before timestamptz;
+    live   bigint;
+    old    bigint;
+BEGIN
+    SELECT * INTO STRICT keep FROM steward.upkeep;
+    before := steward.now() - make_interval(days => keep.escalation_days);
+    rows := 0;
+    FOR i IN 1 .. 20 LOOP
+        DELETE FROM public.escalation_events WHERE id = ANY (ARRAY(
+            SELECT e.id FROM public.escalation_events e WHERE e.reason <> 'sla_breach' AND e.resolved_at < before
+             ORDER BY e.resolved_at LIMIT keep.batch FOR UPDATE SKIP LOCKED));
+        GET DIAGNOSTICS live = ROW_COUNT;
+        DELETE FROM public.escalation_events_archive WHERE id = ANY (ARRAY(
+            SELECT e.id FROM public.escalation_events_archive e WHERE e.reason <> 'sla_breach' AND e.resolved_at < before
+             ORDER BY e.resolved_at LIMIT keep.batch FOR UPDATE SKIP LOCKED));
+        GET DIAGNOSTICS old = ROW_COUNT;
+        rows := rows + live + old;
+        EXIT WHEN GREATEST(live, old) < keep.batch;
+    END LOOP;
+    message := format('%s resolved escalations removed', rows);
+END $$;
+COMMENT ON FUNCTION steward.job_escalation_cleanup(timestamptz) IS
+    'removes escalations that were resolved long ago, archived ones too; never a breach of an SLA, never an open one';
+
+CREATE FUNCTION steward.job_archive_assignments(slot timestamptz, OUT rows bigint, OUT message text)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    keep      steward.upkeep;
+    before    timestamptz;
+    completed bigint;
+    cancelled bigint;
+    forgotten bigint;
+BEGIN
+    SELECT * INTO STRICT keep FROM steward.upkeep;
+    before := steward.now() - make_interval(days => keep.assignment_days);
+    rows := 0;
+    FOR i IN 1 .. 20 LOOP
+        -- The trigger of assignments is what archives.
+        DELETE FROM public.assignments WHERE id = ANY (ARRAY(
+            SELECT a.id FROM public.assignments a WHERE a.status IN ('completed', 'cancelled') AND a.completed_at < before
+             ORDER BY a.completed_at LIMIT keep.batch FOR UPDATE SKIP LOCKED));
+        GET DIAGNOSTICS completed = ROW_COUNT;
+        DELETE FROM public.assignments WHERE id = ANY (ARRAY(
+            SELECT a.id FROM public.assignments a
+             WHERE a.status IN ('completed', 'cancelled') AND a.completed_at IS NULL AND a.updated_at < before
+             ORDER BY a.updated_at LIMIT keep.batch FOR UPDATE SKIP LOCKED));
+        GET DIAGNOSTICS cancelled = ROW_COUNT;
+        rows := rows + completed + cancelled;
+        EXIT WHEN GREATEST(completed, cancelled) < keep.batch;
+    END LOOP;
+    DELETE FROM public.assignment_history WHERE id = ANY (ARRAY(
+        SELECT h.id FROM (SELECT x.id, x.created_at FROM public.assignment_history x ORDER BY x.id LIMIT 20 * keep.batch) h
+         WHERE h.created_at < steward.now() - make_interval(days => keep.history_days)));
+    GET DIAGNOSTICS forgotten = ROW_COUNT;
+    -- What is not watched any more cannot be in trouble.
+    DELETE FROM steward.sla_trouble t
+     WHERE t.retry_at < steward.now() - interval '1 day' AND t.step <> 'return'
+       AND NOT EXISTS (SELECT FROM public.assignments a WHERE a.id = t.item AND a.status IN ('assigned', 'in_progress'));
+    message := format('%s assignments archived', rows) || COALESCE(', ' || NULLIF(forgotten, 0) || ' lines of history removed', '');
+END $$;
+COMMENT ON FUNCTION steward.job_archive_assignments(timestamptz) IS
+    'archives assignments that were finished long ago, with their escalations, and forgets old history';
+
+-- Counting without the lock is right, for it is one statement; only drift is worth the lock.
+CREATE FUNCTION steward.job_recount_assignments(slot timestamptz, OUT rows bigint, OUT message text)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    rows := 0;
+    message := 'every count is right';
+    IF EXISTS (SELECT FROM steward.recount_assignments(repair => false)) THEN
+        SELECT count(*), format('%s counts were wrong: %s', count(*),
+                                (array_agg(format('%s %s had %s, has %s', r.what, r.id, r.stored, r.counted)))[1:10])
+          INTO rows, message FROM steward.recount_assignments(repair => true) r;
+        RAISE WARNING '%', message;
+    END IF;
+END $$;
+COMMENT ON FUNCTION steward.job_recount_assignments(timestamptz) IS 'compares every count with the assignments, repairs and reports';
+
+SELECT steward.quarantine_restore('steward.job_schedule', 'steward.job_schedule 0023');
+INSERT INTO steward.job_schedule (name, worker, call, schedule, missed) VALUES
+    ('sla-monitoring',           'sla_monitor',        'steward.job_sla_monitoring(timestamptz)',           '30 seconds', 'skip'),
+    ('queue-fallback-processor', 'queue_fallback',     'steward.job_queue_fallback_processor(timestamptz)', '* * * * *',  'skip'),
+    ('capacity-snapshot',        'capacity_snapshot',  'steward.job_capacity_snapshot(timestamptz)',        '0 0 * * *',  'once'),
+    ('escalation-cleanup',       'escalation_cleanup', 'steward.job_escalation_cleanup(timestamptz)',       '0 2 * * *',  'once'),
+    ('archive-assignments',      'escalation_cleanup', 'steward.job_archive_assignments(timestamptz)',      '15 2 * * *', 'once'),
+    ('recount-assignments',      'escalation_cleanup', 'steward.job_recount_assignments(timestamptz)',      '30 2 * * *', 'once')
+ON CONFLICT (name) DO NOTHING;
+
+-- -------------------------------------------------------------------- the views
+-- Row security narrows each to what its reader may see.  An empty window answers
+-- NULL for a rate, with the number that it stands on beside it.
+
+CREATE VIEW steward.queue_depth WITH (security_invoker = true) AS
+    SELECT count(*) AS queue_depth, count(*) FILTER (WHERE q.needs_review) AS needs_review, min(q.created_at) AS oldest,
+           count(*) > 100 AS alert
+      FROM public.assignment_queue q;
+COMMENT ON VIEW steward.queue_depth IS 'how much work waits; alert above 100';
+
+CREATE VIEW steward.escalation_rate WITH (security_invoker = true) AS
+    SELECT count(e.assignment_id) AS escalated, count(*) AS assignments,
+           round(100.0 * count(e.assignment_id) / NULLIF(count(*), 0), 2) AS escalation_pct,
+           COALESCE(100.0 * count(e.assignment_id) / NULLIF(count(*), 0) > 10, false) AS alert
+      FROM public.assignments a
+      LEFT JOIN (SELECT DISTINCT x.assignment_id FROM public.escalation_events x
+                  WHERE x.escalated_at > steward.now() - interval '24 hours') e ON e.assignment_id = a.id
+     WHERE a.status IN ('assigned', 'in_progress')
+        OR (a.status IN ('completed', 'cancelled') AND COALESCE(a.completed_at, a.updated_at) > steward.now() - interval '24 hours');
+COMMENT ON VIEW steward.escalation_rate IS
+    'of the assignments that were open at some time of the last 24 hours, those that were escalated in them; alert above 10 %';
+
+CREATE VIEW steward.sla_compliance WITH (security_invoker = true) AS
+    SELECT t.priority, count(a.id) AS completed, count(a.id) FILTER (WHERE a.completed_at <= a.sla_deadline) AS in_time,
+           round(100.0 * count(a.id) FILTER (WHERE a.completed_at <= a.sla_deadline) / NULLIF(count(a.id), 0), 2) AS compliance_pct,
+           t.target AS target_pct,
+           100.0 * count(a.id) FILTER (WHERE a.completed_at <= a.sla_deadline) / NULLIF(count(a.id), 0) > t.target AS target_met
+      FROM (VALUES ('urgent'::public.priority_level, 95), ('high', 90), ('normal', 85), ('low', 85)) t(priority, target)
+      LEFT JOIN public.assignments a
+        ON a.priority = t.priority AND a.status = 'completed' AND a.completed_at > steward.now() - interval '30 days'
+     GROUP BY t.priority, t.target ORDER BY t.priority DESC;
+COMMENT ON VIEW steward.sla_compliance IS 'work completed in the last 30 days by priority, how much of it in time, and whether that is above the target';
+
+CREATE VIEW steward.sla_monitor_duration WITH (security_invoker = true) AS
+    SELECT count(*) AS runs, count(*) FILTER (WHERE r.status = 'failed') AS failed,
+           round(avg(extract(epoch FROM r.finished_at - r.started_at)), 3) AS avg_seconds,
+           round(max(extract(epoch FROM r.finished_at - r.started_at)), 3) AS max_seconds,
+           COALESCE(avg(extract(epoch FROM r.finished_at - r.started_at)) > 5, false) AS alert
+      FROM steward.job_run r
+     WHERE r.job = 'sla-monitoring' AND r.scheduled_at > steward.now() - interval '1 hour' AND r.finished_at IS NOT NULL
+       AND r.started_at IS NOT NULL;
+COMMENT ON VIEW steward.sla_monitor_duration IS 'how long the runs of sla-monitoring took in the last hour; alert above 5 seconds on average';
+
+CREATE VIEW steward.escalation_trend WITH (security_invoker = true) AS
+    SELECT w.since, w.since + interval '7 days' AS until, count(e.reason) AS escalations,
+           count(*) FILTER (WHERE e.reason = 'sla_breach') AS sla_breach, count(*) FILTER (WHERE e.reason = 'manual') AS manual,
+           count(*) FILTER (WHERE e.reason = 'capacity_exhaustion') AS capacity_exhaustion,
+           count(*) FILTER (WHERE e.reason IS NOT NULL AND e.resolved_at IS NULL) AS unresolved
+      FROM (SELECT steward.now() - i * interval '7 days' AS since FROM generate_series(1, 12) i) w
+      LEFT JOIN (SELECT x.reason, x.escalated_at, x.resolved_at FROM public.escalation_events x
+                 UNION ALL
+                 SELECT x.reason, x.escalated_at, x.resolved_at FROM public.escalation_events_archive x) e
+        ON e.escalated_at > w.since AND e.escalated_at <= w.since + interval '7 days'
+     GROUP BY w.since ORDER BY w.since DESC;
+COMMENT ON VIEW steward.escalation_trend IS 'escalations of the last twelve times seven days, the last seven days first';
+
+CREATE VIEW steward.staff_load WITH (security_invoker = true) AS
+    SELECT p.organization_id, p.unit_id, p.user_id, p.availability_status, p.current_assignment_count, p.individual_wip_limit,
+           round(100.0 * p.current_assignment_count / p.individual_wip_limit, 2) AS utilization_pct,
+           CASE WHEN p.current_assignment_count > p.individual_wip_limit THEN 'over_limit'
+                WHEN p.current_assignment_count = p.individual_wip_limit THEN 'at_limit' ELSE 'near_limit' END AS state
+      FROM public.staff_profiles p
+     WHERE p.current_assignment_count >= 0.75 * p.individual_wip_limit
+     ORDER BY utilization_pct DESC, p.user_id;
+COMMENT ON VIEW steward.staff_load IS 'people with three quarters of their limit or more, the fullest first';
+
+CREATE VIEW steward.unit_capacity WITH (security_invoker = true) AS
+    SELECT u.organization_id, u.id AS unit_id, u.name_en, u.name_ar, count(p.id) AS total_staff,
+           count(p.id) FILTER (WHERE p.availability_status = 'available') AS available_staff,
+           COALESCE(sum(p.individual_wip_limit) FILTER (WHERE p.availability_status = 'available'), 0) AS total_capacity,
+           u.current_assignment_count, u.unit_wip_limit,
+           round(100.0 * u.current_assignment_count / u.unit_wip_limit, 2) AS utilization_pct,
+           CASE WHEN u.current_assignment_count >= u.unit_wip_limit THEN 'at_limit'
+                WHEN u.current_assignment_count >= 0.75 * u.unit_wip_limit THEN 'near_limit' ELSE 'available' END AS state
+      FROM public.organizational_units u LEFT JOIN public.staff_profiles p ON p.unit_id = u.id
+     GROUP BY u.id ORDER BY utilization_pct DESC, u.id;
+COMMENT ON VIEW steward.unit_capacity IS 'units by how full they are';
+
+GRANT SELECT ON steward.queue_depth, steward.escalation_rate, steward.sla_compliance, steward.escalation_trend, steward.staff_load,
+    steward.unit_capacity TO authenticated, service_role;
+
+-- The same for workers, who may read no table: over all organisations.
+CREATE FUNCTION steward.queue_depth() RETURNS SETOF steward.queue_depth
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$ SELECT * FROM steward.queue_depth $$;
+COMMENT ON FUNCTION steward.queue_depth() IS 'the view of this name, over all organisations';
+CREATE FUNCTION steward.escalation_rate() RETURNS SETOF steward.escalation_rate
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$ SELECT * FROM steward.escalation_rate $$;
+COMMENT ON FUNCTION steward.escalation_rate() IS 'the view of this name, over all organisations';
+CREATE FUNCTION steward.sla_compliance() RETURNS SETOF steward.sla_compliance
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$ SELECT * FROM steward.sla_compliance $$;
+COMMENT ON FUNCTION steward.sla_compliance() IS 'the view of this name, over all organisations';
+CREATE FUNCTION steward.sla_monitor_duration() RETURNS SETOF steward.sla_monitor_duration
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$ SELECT * FROM steward.sla_monitor_duration $$;
+COMMENT ON FUNCTION steward.sla_monitor_duration() IS 'the view of this name';
+CREATE FUNCTION steward.escalation_trend() RETURNS SETOF steward.escalation_trend
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$ SELECT * FROM steward.escalation_trend $$;
+COMMENT ON FUNCTION steward.escalation_trend() IS 'the view of this name, over all organisations';
+CREATE FUNCTION steward.staff_load() RETURNS SETOF steward.staff_load
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$ SELECT * FROM steward.staff_load $$;
+COMMENT ON FUNCTION steward.staff_load() IS 'the view of this name, over all organisations';
+CREATE FUNCTION steward.unit_capacity() RETURNS SETOF steward.unit_capacity
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$ SELECT * FROM steward.unit_capacity $$;
+COMMENT ON FUNCTION steward.unit_capacity() IS 'the view of this name, over all organisations';
+GRANT EXECUTE ON FUNCTION steward.queue_depth(), steward.escalation_rate(), steward.sla_compliance(), steward.sla_monitor_duration(),
+    steward.escalation_trend(), steward.staff_load(), steward.unit_capacity() TO steward_worker;

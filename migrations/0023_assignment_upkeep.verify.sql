@@ -1,0 +1,19 @@
+DO $$
+DECLARE
+    called text;
+BEGIN
+    PERFORM steward.require('column', 'steward.upkeep.assignment_days', 'steward.upkeep.escalation_days',
+        'steward.upkeep.snapshot_days', 'steward.upkeep.history_days');
+    PERFORM steward.require('relation', 'public.idx_assignments_closed', 'steward.queue_depth', 'steward.escalation_rate',
+        'steward.sla_compliance', 'steward.sla_monitor_duration', 'steward.escalation_trend', 'steward.staff_load',
+        'steward.unit_capacity');
+    PERFORM steward.require('function', 'steward.job_sla_monitoring(timestamptz)',
+        'steward.job_queue_fallback_processor(timestamptz)', 'steward.job_capacity_snapshot(timestamptz)',
+        'steward.job_escalation_cleanup(timestamptz)', 'steward.job_archive_assignments(timestamptz)',
+        'steward.job_recount_assignments(timestamptz)');
+    FOREACH called IN ARRAY '{queue_depth,escalation_rate,sla_compliance,sla_monitor_duration,escalation_trend,staff_load,unit_capacity}'::text[] LOOP
+        IF NOT has_function_privilege('steward_worker', format('steward.%s()', called), 'EXECUTE') THEN
+            RAISE EXCEPTION 'steward_worker may not call %', called;
+        END IF;
+    END LOOP;
+END $$;
