@@ -1,0 +1,134 @@
+-- Leave: what moves, what stays and is flagged, who hears of it.
+
+\ir setup.psql
+\ir assignments.psql
+
+SELECT plan(58);
+
+CREATE FUNCTION pg_temp.leave(person uuid, status availability_status DEFAULT 'on_leave', until timestamptz DEFAULT NULL) RETURNS jsonb LANGUAGE sql AS $$
+    SELECT steward.set_availability(p.organization_id, person, status, until, 'a reason', 'manual', person) FROM staff_profiles p WHERE p.user_id = person
+$$;
+CREATE FUNCTION pg_temp.given(assignee uuid, skills uuid[], priority priority_level, kind work_item_type DEFAULT 'ticket') RETURNS uuid LANGUAGE sql AS $$
+    INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority, required_skills)
+    VALUES ('item-' || nextval('pg_temp.item'), kind, assignee, priority, skills) RETURNING id
+$$;
+
+-- Scenario 6 of the seeds.
+SELECT pg_temp.unit('translation') AS translation, pg_temp.skill('arabic') AS arabic, pg_temp.skill('writing') AS writing \gset
+SELECT pg_temp.staff(:'translation', ARRAY[:'arabic', :'writing']::uuid[]) AS first, pg_temp.staff(:'translation', ARRAY[:'arabic']::uuid[]) AS second,
+       pg_temp.staff(:'translation', ARRAY[:'arabic']::uuid[], 'supervisor', 8) AS supervisor \gset
+SELECT pg_temp.given(:'second', ARRAY[:'arabic']::uuid[], 'low'), pg_temp.given(:'second', ARRAY[:'arabic']::uuid[], 'low') \g /dev/null
+SELECT pg_temp.given(:'first', ARRAY[:'arabic']::uuid[], 'urgent') AS u1, pg_temp.given(:'first', ARRAY[:'arabic']::uuid[], 'urgent') AS u2,
+       pg_temp.given(:'first', ARRAY[:'arabic']::uuid[], 'high', 'dossier') AS h1,
+       pg_temp.given(:'first', ARRAY[:'arabic']::uuid[], 'normal') AS n1, pg_temp.given(:'first', ARRAY[:'arabic']::uuid[], 'low') AS n2 \gset
+SELECT sla_deadline AS deadline, sla_started_at AS started FROM assignments WHERE id = :'u1' \gset
+SELECT pg_temp.leave(:'first', until => steward.now() + interval '10 days') AS r \gset
+SELECT is(:'r'::jsonb ->> 'outcome', 'updated', 'somebody goes on leave'), is(:'r'::jsonb ->> 'status', 'on_leave', 'which is said'),
+       is(:'r'::jsonb ->> 'staff_id', :'first', 'of whom'), is(:'r'::jsonb ->> 'reason', 'a reason', 'and why'), ok((:'r'::jsonb ->> 'unavailable_until')::timestamptz > steward.now(), 'until when');
+SELECT is(jsonb_array_length(:'r'::jsonb -> 'reassigned_items'), 3, 'three items move'), is(jsonb_array_length(:'r'::jsonb -> 'flagged_for_review'), 2, 'two are flagged'),
+       ok(NOT :'r'::jsonb ? 'reassignment_warning', 'and nothing is missing');
+SELECT set_eq(format('SELECT assignment_id FROM jsonb_to_recordset(%L::jsonb -> ''reassigned_items'') r(assignment_id uuid, new_assignee_id uuid) WHERE new_assignee_id = %L', :'r', :'second'),
+    ARRAY[:'u1', :'u2', :'h1']::uuid[], 'what is urgent or high goes to the colleague');
+SELECT set_eq(format('SELECT id FROM assignments WHERE assignee_id = %L AND reassigned_from = %L AND NOT needs_review', :'second', :'first'), ARRAY[:'u1', :'u2', :'h1']::uuid[], 'in the table too');
+SELECT is(sla_deadline, :'deadline'::timestamptz, 'with the old deadline'), is(sla_started_at, :'started'::timestamptz, 'from the old start'), ok(assigned_at > sla_started_at, 'assigned now'),
+       is(reassignment_reason, 'assignee is on leave', 'and the reason') FROM assignments WHERE id = :'u1';
+SELECT set_eq(format('SELECT id FROM assignments WHERE assignee_id = %L AND needs_review AND review_reason = ''assignee is on leave'' AND flagged_at IS NOT NULL', :'first'),
+    ARRAY[:'n1', :'n2']::uuid[], 'what is normal or low stays and is flagged');
+SELECT is(current_assignment_count, 2, 'three fewer with the one'), is(availability_status, 'on_leave', 'who is on leave'), is(availability_source::text, 'manual', 'as entered') FROM staff_profiles WHERE user_id = :'first';
+SELECT is(current_assignment_count, 5, 'three more with the other') FROM staff_profiles WHERE user_id = :'second';
+SELECT is(pg_temp.drift(), NULL, 'and every count is right');
+SELECT is(recipient_id, :'supervisor', 'the supervisor hears of it'), is(payload ->> 'reference_type', 'staff_profile', 'that it is about a person'), is(payload ->> 'reference_id', :'first', 'this one'),
+       matches(payload ->> 'message_en', '^2 items need review', 'in words'), is(payload #>> '{metadata,staff_id}', :'first', 'and data'),
+       is(payload #> '{metadata,flagged_items}' @> jsonb_build_array(:'n1', :'n2'), true, 'with the items')
+  FROM notification_outbox WHERE notification_type = 'staff_leave_items_for_review';
+SELECT is(:'r'::jsonb -> 'notifications_sent', jsonb_build_array(jsonb_build_object('recipient_id', :'supervisor', 'type', 'staff_leave_items_for_review', 'item_count', 2)), 'which the answer says');
+
+-- Back again.
+SELECT pg_temp.leave(:'first', 'available') AS r \gset
+SELECT is(:'r'::jsonb ->> 'status', 'available', 'and back'), ok(NOT :'r'::jsonb ?| '{reassigned_items,flagged_for_review}', 'without lists');
+SELECT is(unavailable_until, NULL, 'no end'), is(unavailable_reason, NULL, 'no reason') FROM staff_profiles WHERE user_id = :'first';
+SELECT is(count(*), 2::bigint, 'the flags stay to be decided about') FROM assignments WHERE assignee_id = :'first' AND needs_review;
+
+-- The supervisor takes what nobody else can.
+UPDATE assignments SET status = 'cancelled' WHERE assignee_id = :'first';
+SELECT pg_temp.given(:'first', ARRAY[:'arabic']::uuid[], 'high') AS h1 \gset
+SELECT is(pg_temp.leave(:'first') #>> '{reassigned_items,0,new_assignee_id}', :'supervisor', 'the supervisor takes what nobody else can');
+SELECT pg_temp.leave(:'first', 'available') \g /dev/null
+UPDATE staff_profiles SET skills = '{}' WHERE user_id = :'supervisor';
+
+-- Work that nobody said the skills of stays in the unit, whoever is idle elsewhere.
+SELECT pg_temp.unit('legal') AS legal \gset
+SELECT pg_temp.staff(:'legal', '{}') AS lawyer, pg_temp.staff(:'translation', '{}') AS colleague \gset
+SELECT pg_temp.given(:'colleague', '{}', 'low'), pg_temp.given(:'first', '{}', 'urgent') \g /dev/null
+SELECT is(pg_temp.leave(:'first') #>> '{reassigned_items,0,new_assignee_id}', :'colleague', 'work of unknown skills stays in the unit');
+SELECT pg_temp.leave(:'first', 'available') \g /dev/null
+UPDATE assignments SET status = 'cancelled' WHERE assignee_id IN (:'supervisor', :'colleague');
+
+-- Nobody fits: flagged, and said so.  Being unavailable is the same.
+UPDATE assignments SET status = 'cancelled' WHERE assignee_id = :'first';
+SELECT pg_temp.given(:'first', ARRAY[:'writing']::uuid[], 'urgent') AS u1, pg_temp.given(:'first', ARRAY[:'arabic']::uuid[], 'high') AS h1 \gset
+SELECT pg_temp.leave(:'first', 'unavailable') AS r \gset
+SELECT is(jsonb_array_length(:'r'::jsonb -> 'reassigned_items'), 0, 'nothing moves where nobody fits'), is(:'r'::jsonb ->> 'reassignment_warning', 'No available capacity for 2 of 2 urgent or high items', 'which is said'),
+       is(:'r'::jsonb -> 'unavailable_until', 'null', 'and the end may be unknown');
+SELECT is(review_reason, 'assignee is unavailable; No staff with the required skills', 'one for want of skills') FROM assignments WHERE id = :'u1';
+SELECT is(review_reason, 'assignee is unavailable; All staff at WIP limit', 'one for want of capacity') FROM assignments WHERE id = :'h1';
+SELECT flagged_at AS flagged FROM assignments WHERE id = :'h1' \gset
+UPDATE staff_profiles SET individual_wip_limit = 6 WHERE user_id = :'second';
+SELECT pg_temp.leave(:'first', until => steward.now() + interval '1 day') AS r \gset
+SELECT is(jsonb_array_length(:'r'::jsonb -> 'reassigned_items'), 1, 'asked again, what fits by now moves'), is(:'r'::jsonb #>> '{flagged_for_review,0,assignment_id}', :'u1', 'and the rest is flagged still');
+SELECT ok(NOT needs_review AND review_reason IS NULL AND flagged_at IS NULL, 'what moved needs no review any more') FROM assignments WHERE id = :'h1';
+SELECT is(flagged_at, :'flagged'::timestamptz, 'the other has needed it since the first time') FROM assignments WHERE id = :'u1';
+UPDATE staff_profiles SET individual_wip_limit = 20 WHERE user_id = :'second';
+UPDATE organizational_units SET unit_wip_limit = 6 WHERE id = :'translation';
+SELECT pg_temp.leave(:'first', 'available') \g /dev/null
+UPDATE assignments SET status = 'cancelled' WHERE id = :'u1';
+SELECT pg_temp.given(:'first', ARRAY[:'arabic']::uuid[], 'urgent') AS u3 \gset
+SELECT pg_temp.leave(:'first') AS r \gset
+SELECT is(review_reason, 'assignee is on leave; Unit WIP limit reached (7/6)', 'a full unit is full for a leave too') FROM assignments WHERE id = :'u3';
+UPDATE organizational_units SET unit_wip_limit = 50 WHERE id = :'translation';
+
+-- The supervisor's own leave is heard of above.
+SELECT pg_temp.staff(:'translation', role => 'admin') AS boss \gset
+SELECT pg_temp.given(:'supervisor', '{}', 'normal') AS item \gset
+SELECT is(pg_temp.leave(:'supervisor') #>> '{notifications_sent,0,recipient_id}', :'boss', 'a supervisor''s leave goes to an administrator, where there is no unit above');
+
+-- What is wrong.
+SELECT throws_ok(format('SELECT pg_temp.leave(%L, until => steward.now())', :'second'), '22023', 'unavailable_until must be in the future', 'an end that is not in the future is refused');
+SELECT is(availability_status, 'available', 'and nothing is done') FROM staff_profiles WHERE user_id = :'second';
+SELECT throws_ok(format('SELECT steward.set_availability(%L, %L, ''on_leave'', NULL, NULL, ''astrology'')', pg_temp.home(), :'second'), '23514', NULL, 'a source that is none too');
+SELECT throws_ok(format('SELECT steward.set_availability(%L, %L, NULL)', pg_temp.home(), :'second'), '22023', NULL, 'and no status');
+SELECT is(steward.set_availability(pg_temp.home(), gen_random_uuid(), 'on_leave') ->> 'outcome', 'not_found', 'a stranger is not found');
+
+-- Rights, by the claims; the source follows who does it.
+CREATE FUNCTION pg_temp.as_user(who uuid, query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    answer text;
+BEGIN
+    PERFORM set_config('request.jwt.claims', CASE WHEN who IS NULL THEN '' ELSE jsonb_build_object('sub', who)::text END, true);
+    SET LOCAL ROLE authenticated;
+    EXECUTE query INTO answer;
+    RESET ROLE;
+    PERFORM set_config('request.jwt.claims', '', true);
+    RETURN answer;
+END $$;
+SELECT format('SELECT steward.set_availability(%L, %L, ''available'') ->> ''availability_source''', pg_temp.home(), :'second') AS change \gset
+SELECT is(pg_temp.as_user(:'second', :'change'), 'manual', 'everybody the own availability'), is(pg_temp.as_user(:'boss', :'change'), 'supervisor_override', 'and whoever leads the unit'),
+       throws_ok(format('SELECT pg_temp.as_user(%L, %L)', :'first', :'change'), '42501', 'insufficient permissions', 'a colleague not'), is(pg_temp.as_user(NULL, :'change'), NULL, 'nor without claims');
+
+-- What is given to somebody while the leave waits for the unit moves along.
+SELECT dblink_connect('giver', format('host=%s port=%s user=%s dbname=%s', split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_user, current_database())),
+       dblink_connect('leaver', format('host=%s port=%s user=%s dbname=%s', split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_user, current_database())) \g /dev/null
+UPDATE staff_profiles SET skills = ARRAY[:'arabic']::uuid[] WHERE user_id = :'boss';
+SELECT pg_temp.given(:'second', ARRAY[:'arabic']::uuid[], 'urgent') \g /dev/null
+SELECT dblink_exec('giver', format('BEGIN; INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority, required_skills) VALUES (''late'', ''task'', %L, ''urgent'', ARRAY[%L]::uuid[])', :'second', :'arabic')) \g /dev/null
+SELECT dblink_send_query('leaver', format('SELECT steward.set_availability(%L, %L, ''on_leave'')', pg_temp.home(), :'second')) \g /dev/null
+SELECT pg_sleep(0.3) \g /dev/null
+SELECT is(dblink_is_busy('leaver'), 1, 'a leave waits for the unit');
+SELECT dblink_exec('giver', 'COMMIT') \g /dev/null
+SELECT is(count(*), 1::bigint, 'and finds what came meanwhile') FROM dblink_get_result('leaver') r(answer jsonb)
+ CROSS JOIN jsonb_to_recordset(r.answer -> 'reassigned_items') i(work_item_id text) WHERE i.work_item_id = 'late';
+SELECT is(count(*), 0::bigint, 'so nothing urgent stays behind') FROM assignments WHERE assignee_id = :'second' AND priority >= 'high' AND status = 'assigned' AND NOT needs_review;
+SELECT is(pg_temp.drift(), NULL, 'and every count is right');
+SELECT dblink_disconnect('giver'), dblink_disconnect('leaver') \g /dev/null
+
+SELECT * FROM finish();
