@@ -40,7 +40,8 @@ teardown() {
 }
 
 @test "the files are where Debian wants them, and the unit's exposure is at most 1.5" {
-	for file in /usr/sbin/steward /usr/bin/stewardctl /usr/libexec/steward/provisioning /etc/steward/steward.conf \
+	for file in /usr/sbin/steward /usr/bin/stewardctl /etc/steward/steward.conf \
+		$(sed -n 's#^WORKER(\([a-z_]*\),.*#/usr/libexec/steward/\1#p' "$TREE/common/workers.def") \
 		/usr/share/steward/migrations/roles.sql /usr/share/man/man8/steward.8.gz /usr/share/man/man1/stewardctl.1.gz \
 		/usr/share/man/man5/steward.conf.5.gz /usr/share/man/man7/steward-workers.7.gz /usr/share/man/man7/steward-sql.7.gz \
 		/usr/share/bash-completion/completions/stewardctl /usr/share/zsh/vendor-completions/_stewardctl \
@@ -116,7 +117,7 @@ teardown() {
 	pid=$(main_pid)
 	configure size 'workers = { provisioning = { processes = 2; }; };'
 	run -0 machine systemctl reload steward
-	wait_until 10 machine sh -c '[ "$(stewardctl worker list --no-headers | grep -c ready)" = 2 ]'
+	wait_until 10 machine sh -c '[ "$(stewardctl worker list --no-headers | grep -c "^provisioning.*ready")" = 2 ]'
 	[ "$(main_pid)" = "$pid" ]
 }
 

@@ -7,6 +7,7 @@
 # number of draws per step, so that a seed gives the same actions again.
 
 PROCESSES=3 # in the configuration; scale goes from 1 to 5
+OTHERS=6    # processes of the other kinds
 PATIENCE=20 # s until somebody who was told to go is gone
 
 # Action and weight.
@@ -34,7 +35,7 @@ processes_of() {
 	find /proc/[0-9]*/exe -maxdepth 0 -lname "$1" 2>/dev/null | cut -d / -f 3 | sort -n
 }
 
-workers() { processes_of "$STEWARD_DIR/bin/workers/*"; }
+workers() { processes_of "$STEWARD_DIR/bin/workers/${1:-*}"; } # [KIND]
 
 # A pid alone may be somebody else's by now.
 birth_of() { [ -r "/proc/$1/stat" ] && awk '$3 != "Z" { print $22 }' "/proc/$1/stat" 2>/dev/null; }
@@ -213,7 +214,7 @@ reload() {
 
 do_reload_live() {
 	local setting
-	setting=$(choose "$1" provisioning.tick provisioning.upkeep supervisor.restart_delay_max)
+	setting=$(choose "$1" provisioning.tick provisioning.upkeep supervisor.restart_delay_max sla_monitor.tick queue_fallback.tick)
 	reload live "$setting" $((400 + ++changes))
 }
 
@@ -223,7 +224,10 @@ do_reload_respawn() {
 	case $(($1 % 3)) in
 	0) reload respawn supervisor.heartbeat $((80 + ++changes % 40)) ;;
 	1) reload respawn database.retry_max $((500 + ++changes)) ;;
-	2) reload respawn workers.provisioning.open_files $((256 + ++changes)) ;;
+	2)
+		old=$(workers provisioning)
+		reload respawn workers.provisioning.open_files $((256 + ++changes))
+		;;
 	esac || return
 	for pid in $old; do doom "$pid" "a reload that respawns"; done
 }
@@ -268,16 +272,20 @@ do_pause() {
 	fi
 }
 
-order_restart() {
+order_restart() { # KIND
 	local old
-	old=$(workers)
-	ctl worker restart provisioning >/dev/null || { fault "restart"; return; }
+	old=$(workers "$1")
+	ctl worker restart "$1" >/dev/null || { fault "restart of $1"; return; }
 	for pid in $old; do doom "$pid" "a restart of its kind"; done
 	[ -n "$old" ]
 }
 
 # The second order may come while the first is under way.
-do_restart_kind() { order_restart && { (($1 % 2)) || order_restart; }; }
+do_restart_kind() {
+	local kind
+	kind=$(choose "$2" provisioning sla_monitor queue_fallback capacity_snapshot escalation_cleanup)
+	order_restart "$kind" && { (($1 % 2)) || order_restart "$kind"; }
+}
 
 do_restart_slot() {
 	local slot=$(($1 % wanted)) pid
@@ -298,7 +306,7 @@ weigh_a_slot() {
 	ctl worker scale provisioning 5 >/dev/null
 	wait_until 5 has_state provisioning 4 ready
 	ctl worker scale provisioning "$PROCESSES" >/dev/null
-	wait_until 5 has_processes "$PROCESSES"
+	wait_until 5 has_processes $((PROCESSES + OTHERS))
 	must 5 "steward is not calm" is_calm
 	descriptors_of_slot=$((($(descriptors) - descriptors_at_start) / (5 - PROCESSES)))
 	most_slots=5

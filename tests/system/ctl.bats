@@ -135,7 +135,7 @@ ctl() {
 	completes 'worker' stewardctl w
 	completes 'list show scale pause resume restart' stewardctl worker ''
 	completes 'show scale' stewardctl -c file --json worker s
-	completes 'provisioning' stewardctl worker show ''
+	completes "$(sed -n 's/^WORKER(\([a-z_]*\),.*/\1/p' "$STEWARD_TREE/common/workers.def" | xargs)" stewardctl worker show ''
 	completes 'error warning info debug' stewardctl log-level provisioning ''
 	completes 'setup migrate revert status verify sql' stewardctl help db ''
 	completes 'auto always never' stewardctl --color ''
@@ -262,6 +262,15 @@ ctl() {
 	[ "$status" -eq 0 ]
 }
 
+@test "what speaks no SQL loads no libpq" {
+	start_steward
+	LD_DEBUG=files ctl status
+	[ "$status" -eq 0 ]
+	[[ $stderr != *libpq* ]]
+	LD_DEBUG=files ctl db status
+	[[ $stderr == *"calling init: "*libpq.so* ]]
+}
+
 @test "the socket is found from --socket, STEWARD_SOCKET and the configuration, in this order" {
 	ctl --socket /nowhere/a.ipc status
 	[[ $stderr == */nowhere/a.ipc* ]]
@@ -321,11 +330,11 @@ ctl() {
 @test "-o picks columns, --no-headers takes the headings away" {
 	start_steward
 	ctl status -o kind,slot --no-headers
-	[[ $output =~ ^provisioning\ +0$ ]]
+	[[ ${lines[0]} =~ ^provisioning\ +0$ ]]
 	ctl worker list -o state,kind
 	[[ ${lines[0]} =~ ^STATE\ +KIND$ ]]
 	ctl worker list -o state,kind --json
-	[ "$(jq -c . <<<"$output")" = '{"items":[{"state":"ready","kind":"provisioning"}]}' ]
+	[ "$(jq -c '.items[0]' <<<"$output")" = '{"state":"ready","kind":"provisioning"}' ]
 	ctl worker list -o stat
 	[ "$status" -eq 64 ]
 	[[ $stderr == *"did you mean state?" ]]

@@ -56,8 +56,7 @@ steward_setup() {
 	steward_set supervisor.libexec_directory "\"$STEWARD_DIR/bin/workers\""
 	steward_set supervisor.heartbeat 100
 	if [ "${1:-}" = kinds ]; then
-		steward_set workers.careful.processes 0
-		steward_set workers.single.processes 0
+		for kind in careful single sla_monitor queue_fallback; do steward_set workers.$kind.processes 0; done
 	fi
 	chmod 755 "$STEWARD_DIR"
 	[ -z "$STEWARD_USER" ] || chown "$STEWARD_USER" "$STEWARD_DIR"
