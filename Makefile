@@ -34,7 +34,7 @@ COMPILE   = $(CC) -std=c11 -D_GNU_SOURCE -DSTEWARD_VERSION='"$(VERSION)"' $(CPPF
             -iquote common -iquote $(B)/gen $(shell pkg-config --cflags $(MSGPACK) libconfig libpq jansson libsystemd 2>/dev/null) \
             $(WARNINGS) $(CFLAGS) -MMD -MP
 
-LIBS_COMMON := -Wl,--as-needed $(if $(filter msgpack-c,$(MSGPACK)),-lmsgpack-c,-lmsgpackc) -lconfig -lpq -lnng -lpthread
+LIBS_COMMON := -Wl,--as-needed $(if $(filter msgpack-c,$(MSGPACK)),-lmsgpack-c,-lmsgpackc) -lconfig -lnng -lpthread
 
 # ------------------------------------------------------------------ what is built
 KINDS      := $(notdir $(patsubst %/,%,$(wildcard workers/*/)))
@@ -141,12 +141,12 @@ fuzz: deps fuzzers
 
 # ------------------------------------------------------------------ bench
 # Speed beside what others reach on the same machine, about an hour.  Exits with 1 when a bar is missed.
-BENCH_PACKAGES := s6 runit supervisor npm
+BENCH_PACKAGES := s6 runit supervisor postgresql-15-cron npm
 BENCH          := $(B)/bench
 
 deps-bench: deps
 	@command -v npm >/dev/null || sh packaging/deps.sh npm
-	@sh packaging/deps.sh $(filter-out npm,$(BENCH_PACKAGES))
+	@sh packaging/deps.sh --no-services $(filter-out npm,$(BENCH_PACKAGES))
 	@mkdir -p $(BENCH)
 	cp tests/bench/package.json tests/bench/package-lock.json $(BENCH)/
 	cd $(BENCH) && npm ci --no-audit --no-fund
@@ -158,11 +158,12 @@ $(B)/tests/bench/latency: tests/bench/latency.c
 bench: deps-bench
 	$(MAKE) all kinds $(B)/tests/bench/latency
 	STEWARD_BUILD=$(CURDIR)/$(B) tests/bench/run; first=$$?; \
-		STEWARD_BUILD=$(CURDIR)/$(B) tests/bench/supervision --into tests/bench/RESULTS.md && exit $$first
+		STEWARD_BUILD=$(CURDIR)/$(B) tests/bench/assignments --into tests/bench/RESULTS.md; second=$$?; \
+		STEWARD_BUILD=$(CURDIR)/$(B) tests/bench/supervision --into tests/bench/RESULTS.md && exit $$((first | second))
 
 # ------------------------------------------------------------------ lint
 C_FILES := $(wildcard common/*.c supervisor/*.c supervisor/ctl/*.c workers/*/*.c)
-SCRIPTS := packaging/deps.sh packaging/deb.sh tests/run tests/layers.t tests/fuzz/fuzz.t .ci/run migrations/embed.sh $(wildcard tests/demo/*.sh) tests/bench/run tests/bench/supervision
+SCRIPTS := packaging/deps.sh packaging/deb.sh tests/run tests/layers.t tests/fuzz/fuzz.t .ci/run migrations/embed.sh tests/demo/run.sh tests/bench/run tests/bench/assignments tests/bench/supervision
 
 lint: deps $(B)/gen/schema.h
 	clang-tidy --quiet --warnings-as-errors='*' $(C_FILES) -- -std=c11 -D_GNU_SOURCE -DSTEWARD_VERSION='"$(VERSION)"' \
@@ -171,7 +172,7 @@ lint: deps $(B)/gen/schema.h
 		-DSTEWARD_VERSION='"$(VERSION)"' -D_GNU_SOURCE -Icommon -Isupervisor -I$(B)/gen $(C_FILES)
 	$(MAKE) B=$(B)-analyzer CFLAGS='-O1 -fanalyzer' all
 	shellcheck $(SCRIPTS)
-	shellcheck -x tests/system/chaos
+	shellcheck -x tests/system/chaos tests/demo/assignments.sh
 	tests/layers.t
 
 # ------------------------------------------------------------------ the machine
@@ -189,6 +190,12 @@ run:
 	@sh packaging/deps.sh $(RUN_PACKAGES)
 	$(MAKE) all
 	tests/demo/run.sh
+
+# The acceptance scenarios of the assignment engine, each step with its result; exits with 1 when one fails.
+demo-assignments:
+	@sh packaging/deps.sh $(RUN_PACKAGES)
+	$(MAKE) all $(B)/tests/system/ask
+	STEWARD_BUILD=$(CURDIR)/$(B) tests/demo/assignments.sh
 
 $(B)/steward.conf.sample: $(B)/stewardctl
 	$< config sample >$@
@@ -234,6 +241,6 @@ clean:
 
 -include $(shell find $(B)/obj $(B)/gen -name '*.d' 2>/dev/null)
 
-.PHONY: deps-bench bench all kinds chaos tests-built check man deb test fuzzers fuzz lint deps run install clean
+.PHONY: deps-bench bench all kinds chaos tests-built check man deb test fuzzers fuzz lint deps run demo-assignments install clean
 .DELETE_ON_ERROR:
 .SECONDARY:

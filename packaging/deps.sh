@@ -1,9 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# deps.sh PACKAGE... - install those that are missing, as root or with sudo; quiet when all are there.
+# deps.sh [--no-services] PACKAGE... - install those that are missing, as root or with sudo; quiet
+# when all are there.  With --no-services what they bring along is not started.
 set -eu
 
+services=yes
+if [ "${1:-}" = --no-services ]; then
+	services=no
+	shift
+fi
 missing=
 for package; do
 	status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
@@ -28,5 +34,12 @@ until $as_root apt-get update -q; do
 	[ $tries -lt 30 ] || exit 1
 	sleep 5
 done
+policy=/usr/sbin/policy-rc.d
+if [ $services = no ] && [ ! -e $policy ]; then
+	trap '$as_root rm -f $policy' EXIT
+	trap 'exit 130' INT TERM
+	printf '#!/bin/sh\nexit 101\n' | $as_root tee $policy >/dev/null
+	$as_root chmod 755 $policy
+fi
 # shellcheck disable=SC2086 # one word per package
 $as_root apt-get -o DPkg::Lock::Timeout=300 install -q -y --no-install-recommends $missing

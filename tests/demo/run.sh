@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # run.sh - a private PostgreSQL, steward in front of it, and a morning's work:
-# clients and advisors approve matches, workspaces appear.  Goes on until
+# clients and advisors approve matches, workspaces appear; tickets are assigned,
+# wait, and escalate at their deadline.  Goes on until
 # Ctrl-C, SIGTERM, or RUN_SECONDS.  Everything it keeps is in .run.
 set -eu
 
@@ -154,13 +155,41 @@ play() {
 			approve advisor "$advisor" "$match" "$name"
 		fi
 		if [ $n = 6 ]; then
-			victim=$(ctl status --json | jq -r '.workers[0].pid')
+			victim=$(ctl status --json | jq -r 'first(.workers[] | select(.kind == "provisioning")).pid')
 			say "kill -9 $victim: a worker dies; watch nothing happen"
 			kill -9 "$victim"
 		fi
 		sleep 0.3
 		print_news
 	done <"$place/proposed"
+}
+
+# shown SECONDS FILE ARGS - what the rows say, once they say something
+shown() {
+	late=$(($(date +%s) + $1))
+	shift
+	until line=$(sql "$@") && [ -n "$line" ]; do
+		[ "$(date +%s)" -lt $late ] || fail "the rows do not say what they should: $*"
+		sleep 0.02
+	done
+	say "$line"
+}
+
+ticket() { say "petra asks          $1: $(sql -v item="$1" -f "$demo/ticket.sql")"; }
+
+# Two tickets, one place at the desk.
+desk() {
+	stamp=$(date +%H%M%S)
+	sql -f "$demo/team.sql"
+	ticket "ticket-$stamp-1"
+	ticket "ticket-$stamp-2"
+	say "noor completes      ticket-$stamp-1"
+	sql -c "UPDATE assignments SET status = 'completed' WHERE work_item_id = 'ticket-$stamp-1'"
+	shown 10 -v completed="ticket-$stamp-1" -v waited="ticket-$stamp-2" -f "$demo/drained.sql"
+	say "its deadline        is moved to half a second from now"
+	sql -c "UPDATE assignments SET sla_deadline = steward.now() + interval '0.5 s' WHERE work_item_id = 'ticket-$stamp-2'"
+	shown 10 -v item="ticket-$stamp-2" -f "$demo/escalated.sql"
+	sql -c "UPDATE assignments SET status = 'completed' WHERE work_item_id = 'ticket-$stamp-2'"
 }
 
 find_place
@@ -190,6 +219,8 @@ deadline=$(($(date +%s) + 10))
 until [ "$(sql -c "SELECT count(*) FROM workspace_provisioning_queue WHERE status <> 'completed' AND created_at >= '$began'")" = 0 ] ||
 	[ "$(date +%s)" -ge $deadline ]; do sleep 0.1; done
 print_news
+echo
+desk
 
 cat <<END
 
@@ -199,6 +230,7 @@ Try next, in another terminal:
   export STEWARD_SOCKET=$place/sock/control.ipc PGHOST=$place/sock PGUSER=postgres PGDATABASE=steward
   $place/bin/stewardctl status
   psql -c "SELECT status, count(*) FROM workspace_provisioning_queue GROUP BY 1"
+  $place/bin/stewardctl schedule list
   kill -9 $(ctl status --json | jq -r '.workers[0].pid')    # it is back before you look
 Log: $place/steward.log.  Ctrl-C stops everything.
 
