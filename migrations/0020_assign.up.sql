@@ -107,7 +107,8 @@ BEGIN
                                p.unit_count, p.unit_limit, p.person_version, p.unit_version
                           FROM steward.assign_candidates(organization, assign_claim.skills, target_unit) p
                          WHERE p.skills @> assign_claim.skills AND p.user_id IS DISTINCT FROM exclude
-                           AND (within IS NULL OR p.unit_id = within) AND (rank IS NULL OR p.role = rank)
+                           AND CASE WHEN within IS NULL THEN true ELSE p.unit_id = within END
+                           AND CASE WHEN rank IS NULL THEN true ELSE p.role = rank END
                          ORDER BY p.stage DESC, p.points DESC, breadth DESC, p.last_assigned_at NULLS FIRST, p.user_id
                          LIMIT 50) c
                  ORDER BY c.stage DESC, c.points DESC, c.breadth DESC, c.last_assigned_at NULLS FIRST, c.user_id
