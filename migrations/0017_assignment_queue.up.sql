@@ -64,7 +64,9 @@ CREATE TABLE steward.capacity_freed (
     user_id         uuid,
     created_at      timestamptz NOT NULL DEFAULT steward.now()
 );
+CREATE INDEX idx_capacity_freed ON steward.capacity_freed (organization_id, id);
 COMMENT ON TABLE steward.capacity_freed IS 'whose capacity grew since the queue was last drained; the drain removes what it has used';
+COMMENT ON INDEX steward.idx_capacity_freed IS 'whether anything has come free in an organisation';
 COMMENT ON COLUMN steward.capacity_freed.user_id IS 'NULL: anybody of the unit';
 SELECT steward.protect('steward.capacity_freed');
 REVOKE ALL ON steward.capacity_freed FROM service_role;

@@ -3,6 +3,8 @@ DROP FUNCTION public.process_stale_queue_items();
 DROP FUNCTION public.process_queue_for_unit(uuid);
 DROP FUNCTION steward.queue_drain(text, int);
 DROP FUNCTION steward.queue_serve(uuid[], int);
+DROP FUNCTION steward.queue_comes_first(uuid, uuid, public.priority_level);
+DROP FUNCTION steward.queue_next(uuid[], uuid[], int);
 DROP FUNCTION steward.queue_try(uuid, boolean, boolean);
 DROP FUNCTION steward.next_set(uuid[], uuid[]);
 DROP FUNCTION steward.assign_override(uuid, text, public.work_item_type, uuid, public.priority_level, text, uuid, uuid[], boolean);

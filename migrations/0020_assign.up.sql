@@ -290,6 +290,10 @@ BEGIN
 
     best := steward.assign_claim(tenant, wanted, target_unit);
     RAISE LOG 'assign %: % eligible', work_item, best.eligible;
+    IF best.user_id IS NOT NULL AND steward.queue_comes_first(tenant, best.user_id, auto_assign.priority) THEN
+        best.user_id := NULL;
+        best.reason := 'Work that waits already comes first';
+    END IF;
     IF best.user_id IS NULL THEN
         INSERT INTO public.assignment_queue (organization_id, work_item_id, work_item_type, required_skills, target_unit_id, priority, reason, requested_by)
         VALUES (tenant, work_item, kind, wanted, target_unit, auto_assign.priority, best.reason, auto_assign.requested_by)
@@ -446,6 +450,70 @@ END $$;
 COMMENT ON FUNCTION steward.queue_try(uuid, boolean, boolean) IS
     'gives a waiting item to the best person: assigned; unfit when nobody fits, which may be counted as an attempt; taken when it is in other hands; busy when that would mean to wait and patient is false';
 
+-- To order by what is equal anyway is what makes the planner see the order of the index.
+CREATE FUNCTION steward.queue_next(people uuid[], seen uuid[], most int) RETURNS uuid[]
+    LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    items uuid[];
+BEGIN
+    WITH RECURSIVE free AS MATERIALIZED (
+        SELECT p.organization_id, p.unit_id, p.skills, sum(p.individual_wip_limit - p.current_assignment_count) AS slots
+          FROM public.staff_profiles p JOIN public.organizational_units u ON u.id = p.unit_id
+         WHERE p.id = ANY (people) AND p.availability_status = 'available' AND p.current_assignment_count < p.individual_wip_limit
+           AND (u.current_assignment_count < u.unit_wip_limit
+                OR EXISTS (SELECT FROM public.assignment_rules r WHERE r.unit_id = u.id AND r.is_active AND NOT r.capacity_check_enabled))
+         GROUP BY p.organization_id, p.unit_id, p.skills
+    ), walk AS (
+        SELECT f.organization_id, f.unit_id, f.skills, n.required_skills
+          FROM free f CROSS JOIN LATERAL (
+               SELECT q.required_skills FROM public.assignment_queue q
+                WHERE q.organization_id = f.organization_id AND q.required_skills >= '{}'
+                ORDER BY q.required_skills LIMIT 1) n
+        UNION ALL
+        SELECT w.organization_id, w.unit_id, w.skills, n.required_skills
+          FROM walk w CROSS JOIN LATERAL (
+               SELECT q.required_skills FROM public.assignment_queue q
+                WHERE q.organization_id = w.organization_id AND q.required_skills >= steward.next_set(w.required_skills, w.skills)
+                ORDER BY q.required_skills LIMIT 1) n
+    )
+    SELECT array_agg(x.id ORDER BY x.priority DESC, x.created_at, x.id) INTO items FROM (
+        SELECT DISTINCT i.id, i.priority, i.created_at
+          FROM (SELECT DISTINCT w.organization_id, w.unit_id, w.required_skills FROM walk w WHERE w.required_skills <@ w.skills) s
+         CROSS JOIN LATERAL (
+               SELECT q.id, q.priority, q.created_at FROM public.assignment_queue q
+                WHERE q.organization_id = s.organization_id AND q.required_skills = s.required_skills AND q.id <> ALL (seen)
+                ORDER BY q.organization_id, q.required_skills, q.priority DESC, q.created_at, q.id
+                LIMIT LEAST(most, (SELECT sum(f.slots) FROM free f))) i
+         WHERE COALESCE((SELECT bool_or(r.unit_id = s.unit_id) FROM steward.unit_rules(s.organization_id, s.required_skills) r WHERE r.is_must), true)
+         ORDER BY i.priority DESC, i.created_at, i.id LIMIT LEAST(most, (SELECT sum(f.slots) FROM free f))) x;
+    RETURN items;
+END $$;
+COMMENT ON FUNCTION steward.queue_next(uuid[], uuid[], int) IS
+    'the waiting items, in their order, that these people could serve, as many as they have room for; not those seen before; NULL when there is none';
+
+-- While nobody's capacity grew since the last drain, nothing that waits could be served.
+CREATE FUNCTION steward.queue_comes_first(organization uuid, person uuid, urgency public.priority_level) RETURNS boolean
+    LANGUAGE plpgsql AS $$
+DECLARE
+    q    public.assignment_queue;
+    best record;
+BEGIN
+    IF NOT EXISTS (SELECT FROM steward.capacity_freed f WHERE f.organization_id = queue_comes_first.organization) THEN
+        RETURN false;
+    END IF;
+    SELECT x.* INTO q FROM public.assignment_queue x
+     WHERE x.priority >= urgency AND x.id = ANY (steward.queue_next(ARRAY(
+           SELECT p.id FROM public.staff_profiles p
+            WHERE p.organization_id = queue_comes_first.organization AND p.user_id = person), '{}', 1));
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    best := steward.assign_claim(q.organization_id, q.required_skills, q.target_unit_id, patient => false);
+    RETURN best.user_id IS NOT DISTINCT FROM person;
+END $$;
+COMMENT ON FUNCTION steward.queue_comes_first(uuid, uuid, public.priority_level) IS
+    'whether a person that is free would be given something that waits already and is as urgent';
+
 CREATE FUNCTION steward.queue_serve(people uuid[], most int, OUT assigned int, OUT tried int, OUT more boolean)
     LANGUAGE plpgsql AS $$
 DECLARE
@@ -456,38 +524,7 @@ DECLARE
 BEGIN
     assigned := 0; tried := 0; more := false;
     LOOP
-        -- The next items that one of these people can serve, as many as there is room for.
-        -- To order by what is equal anyway is what makes the planner see the order of the index.
-        WITH RECURSIVE free AS MATERIALIZED (
-            SELECT p.organization_id, p.unit_id, p.skills, sum(p.individual_wip_limit - p.current_assignment_count) AS slots
-              FROM public.staff_profiles p JOIN public.organizational_units u ON u.id = p.unit_id
-             WHERE p.id = ANY (people) AND p.availability_status = 'available' AND p.current_assignment_count < p.individual_wip_limit
-               AND (u.current_assignment_count < u.unit_wip_limit
-                    OR EXISTS (SELECT FROM public.assignment_rules r WHERE r.unit_id = u.id AND r.is_active AND NOT r.capacity_check_enabled))
-             GROUP BY p.organization_id, p.unit_id, p.skills
-        ), walk AS (
-            SELECT f.organization_id, f.unit_id, f.skills, n.required_skills
-              FROM free f CROSS JOIN LATERAL (
-                   SELECT q.required_skills FROM public.assignment_queue q
-                    WHERE q.organization_id = f.organization_id AND q.required_skills >= '{}'
-                    ORDER BY q.required_skills LIMIT 1) n
-            UNION ALL
-            SELECT w.organization_id, w.unit_id, w.skills, n.required_skills
-              FROM walk w CROSS JOIN LATERAL (
-                   SELECT q.required_skills FROM public.assignment_queue q
-                    WHERE q.organization_id = w.organization_id AND q.required_skills >= steward.next_set(w.required_skills, w.skills)
-                    ORDER BY q.required_skills LIMIT 1) n
-        )
-        SELECT array_agg(x.id ORDER BY x.priority DESC, x.created_at, x.id) INTO items FROM (
-            SELECT DISTINCT i.id, i.priority, i.created_at
-              FROM (SELECT DISTINCT w.organization_id, w.unit_id, w.required_skills FROM walk w WHERE w.required_skills <@ w.skills) s
-             CROSS JOIN LATERAL (
-                   SELECT q.id, q.priority, q.created_at FROM public.assignment_queue q
-                    WHERE q.organization_id = s.organization_id AND q.required_skills = s.required_skills AND q.id <> ALL (seen)
-                    ORDER BY q.organization_id, q.required_skills, q.priority DESC, q.created_at, q.id
-                    LIMIT LEAST(most - tried, (SELECT sum(f.slots) FROM free f))) i
-             WHERE COALESCE((SELECT bool_or(r.unit_id = s.unit_id) FROM steward.unit_rules(s.organization_id, s.required_skills) r WHERE r.is_must), true)
-             ORDER BY i.priority DESC, i.created_at, i.id LIMIT LEAST(most - tried, (SELECT sum(f.slots) FROM free f))) x;
+        items := steward.queue_next(people, seen, most - tried);
         IF items IS NULL THEN
             RETURN;
         END IF;

@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir staff.psql
 
-SELECT plan(126);
+SELECT plan(127);
 
 SELECT pg_temp.unit('home', 100), pg_temp.unit('other', 100), pg_temp.skills('a', 'b', 'c');
 SELECT id AS org FROM organizations WHERE is_default
@@ -37,7 +37,9 @@ SELECT pg_temp.staff('idle', 'home', '{a}');
 SELECT is(pg_temp.assign('i', '{a}'), 'Unit WIP limit reached (20/20)', 'nobody of a unit at its limit');
 SELECT is(excluded_by, 'unit_at_limit', 'which explain says') FROM pg_temp.explain('{a}') WHERE name = 'idle';
 SELECT pg_temp.finish_item('busy 1 1');
-SELECT is(pg_temp.assign('j', '{a}'), 'idle', 'one less and there is room');
+SELECT is(pg_temp.assign('j', '{a}'), 'Work that waits already comes first', 'one less and there is room for what came first');
+DELETE FROM assignment_queue;
+SELECT is(pg_temp.assign('k', '{a}'), 'idle', 'or for what comes, where nothing waits');
 ROLLBACK;
 BEGIN;
 SELECT pg_temp.staff('free', 'other', '{a}');
@@ -159,6 +161,7 @@ SELECT is(e - '{queue_id,queued_at}'::text[], '{"outcome": "exists", "queue_posi
 SELECT is(count(*), 1::bigint, 'once') FROM assignment_queue;
 SELECT is(e ->> 'outcome', 'queued', 'another kind of item of the same name is another') FROM steward.auto_assign('i', 'dossier', pg_temp.skills('a'), 'urgent') e;
 SELECT pg_temp.finish_item('i');
+DELETE FROM assignment_queue;
 SELECT is(pg_temp.assign('i', '{a}'), 'one', 'what is done can come again');
 ROLLBACK;
 
