@@ -181,7 +181,7 @@ lint: deps $(B)/gen/schema.h
 RUN_PACKAGES  := gcc make pkg-config libc6-dev libnng-dev libmsgpack-dev libconfig-dev libpq-dev libjansson-dev \
                  libsystemd-dev postgresql postgresql-client postgresql-common jq util-linux
 TEST_PACKAGES := libcmocka-dev postgresql-15-pgtap bats perl iproute2 clang clang-tidy libclang-rt-14-dev cppcheck shellcheck
-DEB_PACKAGES  := debhelper dpkg-dev fakeroot lintian piuparts scdoc mmdebstrap systemd-container
+DEB_PACKAGES  := build-essential debhelper dpkg-dev fakeroot lintian piuparts scdoc mmdebstrap systemd-container
 
 deps:
 	@sh packaging/deps.sh $(RUN_PACKAGES) $(TEST_PACKAGES) $(DEB_PACKAGES)

@@ -3,8 +3,8 @@
  * A session walks connect -> version -> prepare -> listen -> up, one statement
  * at a time, and falls back to `waiting` from anywhere.  What the outside calls
  * its state is kept apart from that walk: a session that was up and met a
- * missing grant or a full disk stays `down` with that sentence until a
- * statement succeeds again, however often it reconnects meanwhile.
+ * missing grant or a full disk stays `down` with that sentence until the same
+ * statement succeeds, whatever others do and however often it reconnects.
  */
 #include "session.h"
 
@@ -54,7 +54,8 @@ struct session {
 	enum session_state state;
 	char               detail[256];
 	int                version; /* of the schema, as last seen */
-	bool               trouble; /* the last call failed for a reason that a reconnect does not prove gone */
+	enum statement     called;
+	enum statement     troubled; /* failed for a reason that only its own success proves gone; STMT_COUNT: none */
 
 	session_result_fn *on_result;
 	void              *arg;
@@ -79,6 +80,7 @@ session_create(const struct session_options *o, struct session **out, struct err
 	s->backoff.max_ms = o->retry_max_ms;
 	memcpy(s->channels, o->channels, sizeof(o->channels));
 	s->channels[SESSION_CHANNELS] = SCHEMA_CHANNEL;
+	s->troubled                   = STMT_COUNT;
 	(void)snprintf(s->detail, sizeof(s->detail), "connecting");
 	*out = s;
 	return ERR_ok;
@@ -107,13 +109,15 @@ report(struct session *s, enum session_state state, const char *detail)
 	(void)snprintf(s->detail, sizeof(s->detail), "%.*s", (int)sizeof(s->detail) - 1, detail);
 }
 
-/* The next step for the reader, by the kind of failure. */
+/* The next step for the reader, by the kind of failure.  With our version there, something of it was taken away. */
 static const char *
-advice(enum err code)
+advice(const struct session *s, enum err code)
 {
+	bool is_there = s->step > STEP_misfit && s->version == SCHEMA_VERSION;
+
 	switch ((int)code) {
-	case ERR_denied:     return "; run: sudo stewardctl db setup";
-	case ERR_schema_old: return "; run: sudo stewardctl db migrate";
+	case ERR_denied:     return is_there ? "; run: sudo stewardctl db verify" : "; run: sudo stewardctl db setup";
+	case ERR_schema_old: return is_there ? "; run: sudo stewardctl db verify" : "; run: sudo stewardctl db migrate";
 	default:             return "";
 	}
 }
@@ -132,7 +136,7 @@ report_failure(struct session *s, enum err code, const struct error *e)
 {
 	char detail[sizeof(s->detail)];
 
-	(void)snprintf(detail, sizeof(detail), "%.200s%s", e->text, advice(code));
+	(void)snprintf(detail, sizeof(detail), "%.200s%s", e->text, advice(s, code));
 	report(s, code == ERR_schema_old ? SESSION_schema_old : SESSION_down, detail);
 }
 
@@ -163,9 +167,10 @@ start_connecting(struct session *s, int64_t now_ms, struct error *e)
 
 	if (code != ERR_ok)
 		return code;
-	s->step   = STEP_connecting;
-	s->wait   = DB_WAIT_WRITE;
-	s->due_ms = now_ms + s->options.db.connect_timeout_ms * db_hosts(s->db);
+	s->step        = STEP_connecting;
+	s->wait        = DB_WAIT_WRITE;
+	s->due_ms      = now_ms + s->options.db.connect_timeout_ms * db_hosts(s->db);
+	s->looks_again = false;
 	return ERR_ok;
 }
 
@@ -230,7 +235,7 @@ become_up(struct session *s, int64_t now_ms)
 	s->up_ms     = now_ms;
 	s->news      = ~0U;
 	s->has_tried = true;
-	if (!s->trouble)
+	if (s->troubled == STMT_COUNT)
 		report_up(s);
 }
 
@@ -296,16 +301,19 @@ finish_call(struct session *s, enum err code, const struct db_result *r, struct 
 {
 	s->due_ms = INT64_MAX;
 	if (code == ERR_ok) {
-		s->trouble = false;
-		backoff_reset(&s->backoff);
-		report_up(s);
+		if (s->called == s->troubled)
+			s->troubled = STMT_COUNT;
+		if (s->troubled == STMT_COUNT) {
+			backoff_reset(&s->backoff);
+			report_up(s);
+		}
 		deliver(s, ERR_ok, r, NULL);
 		return ERR_ok;
 	}
 	if (db_is_broken(s->db))
 		return code;
 	if (code == ERR_db_down || code == ERR_denied || code == ERR_schema_old) {
-		s->trouble = true;
+		s->troubled = s->called;
 		report_failure(s, code, e);
 	}
 	deliver(s, code, NULL, e);
@@ -403,6 +411,7 @@ session_call(struct session *s, enum statement st, const char *const *parameters
 		fall_back(s, code, e, now_ms);
 		return ERR_again;
 	}
+	s->called    = st;
 	s->on_result = on_result;
 	s->arg       = arg;
 	s->due_ms    = now_ms + s->options.db.statement_timeout_ms + ANSWER_MS;
@@ -480,7 +489,8 @@ session_schema_changed(struct session *s)
 void
 session_look_again(struct session *s)
 {
-	s->looks_again = true;
+	/* One that has not asked yet will see it anyway. */
+	s->looks_again = s->step >= STEP_version;
 }
 
 unsigned

@@ -32,15 +32,22 @@ on_result(void *arg, enum err code, const struct db_result *r, const struct erro
 
 	w->since_ms = w->now_ms;
 	if (code == ERR_ok) {
-		backoff_reset(&w->backoff);
+		/* What another statement manages says nothing about the one that fails. */
+		if (w->statement == w->failing) {
+			w->failing = STMT_COUNT;
+			backoff_reset(&w->backoff);
+		}
 		w->on_result(w, r);
 		return;
 	}
 	log_event(LOG_warning, "statement_failed", "statement=%s error=%s reason=%s",
 	    statement_desc(w->statement)->name, err_name(code), log_quote(e->text, quoted));
-	pause_ms = backoff_next_ms(&w->backoff, arc4random());
-	worker_wake_in(w, pause_ms);
-	worker_schedule_look_in(w, pause_ms * 1000);
+	w->failing = w->statement;
+	pause_ms   = backoff_next_ms(&w->backoff, arc4random());
+	if (statement_desc(w->statement)->kind == WORKER_scheduled)
+		worker_schedule_look_in(w, pause_ms * 1000);
+	else
+		worker_wake_in(w, pause_ms);
 }
 
 void *
@@ -396,7 +403,7 @@ parse(struct worker *w, int argc, char *argv[])
 int
 worker_main(int argc, char *argv[], const struct worker_ops *ops)
 {
-	struct worker w    = { .ops = ops, .epoll = -1, .signals = -1, .schedule = { .timer = -1 } };
+	struct worker w    = { .ops = ops, .epoll = -1, .signals = -1, .failing = STMT_COUNT, .schedule = { .timer = -1 } };
 	struct error  e    = { 0 };
 	enum err      code = ERR_ok;
 	char          quoted[LOG_QUOTE_SIZE];

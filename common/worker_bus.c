@@ -39,6 +39,17 @@ worker_announce(struct worker *w)
 	log_event(LOG_info, "worker_ready", "id=%s database=%s", w->id, m.body.ready.database);
 }
 
+/* The worker's own first: a job that failed is in the history, too. */
+static void
+put_notice(const struct worker *w, struct msg_heartbeat *b)
+{
+	if (w->notice[0] != '\0' || w->schedule.failed[0] == '\0')
+		(void)snprintf(b->notice, sizeof(b->notice), "%s", w->notice);
+	else
+		(void)snprintf(b->notice, sizeof(b->notice), "job %s failed; see: stewardctl schedule history --failed",
+		    w->schedule.failed);
+}
+
 static void
 beat(struct worker *w)
 {
@@ -55,7 +66,7 @@ beat(struct worker *w)
 	b->done        = w->done;
 	b->failed      = w->failed;
 	b->paused      = w->is_paused;
-	(void)snprintf(b->notice, sizeof(b->notice), "%s", w->notice);
+	put_notice(w, b);
 	w->told        = session_state(w->work);
 	(void)say(w, &m);
 }

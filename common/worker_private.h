@@ -23,6 +23,7 @@ struct schedule {
 	bool    is_due;
 	char    run[40]; /* started and not known to be over; "": none */
 	char    job[sizeof(((struct msg_heartbeat *)0)->activity)];
+	char    failed[sizeof(((struct msg_heartbeat *)0)->activity)]; /* the job of the notice, until it completes; "": none */
 	int64_t began_ms; /* the statement */
 };
 
@@ -48,6 +49,7 @@ struct worker {
 	int64_t           heartbeat_ms;
 	struct backoff    backoff;
 	enum statement    statement; /* under way, for the heartbeat */
+	enum statement    failing;   /* whose success ends the backoff; STMT_COUNT: none */
 	int64_t           since_ms;  /* the activity began */
 	worker_result_fn *on_result;
 	uint64_t          done, failed;

@@ -77,6 +77,21 @@ on_started(struct worker *w, const struct db_result *r)
 	worker_schedule_look(w);
 }
 
+/* The first that fails is told of, until it completes; `history --failed` knows of all. */
+static void
+note_end(struct worker *w, bool completed)
+{
+	struct schedule *s = &w->schedule;
+
+	if (completed && strcmp(s->failed, s->job) == 0)
+		s->failed[0] = '\0';
+	else if (!completed && s->failed[0] == '\0')
+		(void)snprintf(s->failed, sizeof(s->failed), "%s", s->job);
+	else
+		return;
+	w->heartbeat_ms = w->now_ms;
+}
+
 static void
 on_performed(struct worker *w, const struct db_result *r)
 {
@@ -84,6 +99,7 @@ on_performed(struct worker *w, const struct db_result *r)
 	const char *reason = db_named_text(r, 0, "message");
 	int64_t     ms     = worker_now_ms(w) - w->schedule.began_ms;
 	char        quoted[LOG_QUOTE_SIZE];
+	bool        completed;
 
 	w->schedule.run[0] = '\0';
 	if (status == NULL) {
@@ -92,7 +108,9 @@ on_performed(struct worker *w, const struct db_result *r)
 		worker_schedule_look(w);
 		return;
 	}
-	if (strcmp(status, "completed") == 0) {
+	completed = strcmp(status, "completed") == 0;
+	note_end(w, completed);
+	if (completed) {
 		worker_count(w, 1, 0);
 		log_event(LOG_info, "job_completed", "job=%s rows=%" PRId64 " ms=%" PRId64, w->schedule.job,
 		    db_int8(r, 0, "rows", 0), ms);

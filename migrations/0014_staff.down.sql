@@ -5,7 +5,7 @@ SELECT steward.quarantine_put('public.organizational_units');
 DROP TABLE public.staff_profiles;
 DROP TABLE public.skills;
 DROP TABLE public.organizational_units;
-DROP FUNCTION steward.led_organizations();
+DROP FUNCTION steward.led_organizations(text);
 DROP FUNCTION steward.own_organizations();
 DROP FUNCTION steward.visible_units();
 DROP FUNCTION steward.skill_in_use();

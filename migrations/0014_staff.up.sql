@@ -212,16 +212,18 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION steward.own_organizations() IS 'the organisations in which the user of the claims is staff';
 GRANT EXECUTE ON FUNCTION steward.own_organizations() TO authenticated;
-CREATE FUNCTION steward.led_organizations() RETURNS uuid[]
+CREATE FUNCTION steward.led_organizations(rank text DEFAULT NULL) RETURNS uuid[]
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     caller uuid := auth.uid();
 BEGIN
     RETURN COALESCE((
-        SELECT array_agg(p.organization_id) FROM public.staff_profiles p WHERE p.user_id = caller AND p.role <> 'staff'), '{}');
+        SELECT array_agg(p.organization_id) FROM public.staff_profiles p
+         WHERE p.user_id = caller AND CASE WHEN rank IS NULL THEN p.role <> 'staff' ELSE p.role = rank END), '{}');
 END $$;
-COMMENT ON FUNCTION steward.led_organizations() IS 'the organisations in which the user of the claims is supervisor or administrator';
-GRANT EXECUTE ON FUNCTION steward.led_organizations() TO authenticated;
+COMMENT ON FUNCTION steward.led_organizations(text) IS
+    'the organisations in which the user of the claims is supervisor or administrator, or one of the two';
+GRANT EXECUTE ON FUNCTION steward.led_organizations(text) TO authenticated;
 
 SELECT steward.protect('public.organizational_units');
 CREATE POLICY member ON public.organizational_units FOR SELECT TO authenticated

@@ -118,5 +118,4 @@ SELECT o.id, m.kind::public.work_item_type, m.urgency::public.priority_level, m.
        ('position', 'urgent', 4), ('position', 'high', 24), ('position', 'normal', 48), ('position', 'low', 120),
        ('task',     'urgent', 4), ('task',     'high', 24), ('task',     'normal', 48), ('task',     'low', 120)
        ) AS m(kind, urgency, hours)
- WHERE o.is_default
-ON CONFLICT ON CONSTRAINT unique_sla_config DO NOTHING;
+ WHERE o.is_default AND NOT EXISTS (SELECT FROM public.sla_configs);

@@ -3,6 +3,8 @@ SELECT steward.quarantine_put('public.assignments');
 
 DROP TRIGGER staff_stays ON public.staff_profiles;
 DROP TRIGGER staff_leaves ON public.staff_profiles;
+DROP TRIGGER staff_count_retold ON public.staff_profiles;
+DROP TRIGGER staff_count_told ON public.staff_profiles;
 DROP TRIGGER staff_moves ON public.staff_profiles;
 DROP TABLE public.assignment_history;
 DROP TABLE public.assignments;
@@ -17,3 +19,5 @@ DROP FUNCTION steward.assignment_lifecycle();
 DROP FUNCTION steward.assignment_next(public.assignment_status);
 DROP FUNCTION steward.sla_restate();
 DROP FUNCTION public.calculate_sla_deadline_fn();
+DROP FUNCTION steward.staff_count_told();
+DROP FUNCTION steward.item_lock_key(uuid, text, public.work_item_type);

@@ -73,10 +73,16 @@ COMMENT ON INDEX public.idx_assignments_sla_partial IS 'the next breach';
 COMMENT ON INDEX public.idx_assignments_sla_warning IS 'the next warning';
 COMMENT ON INDEX public.idx_assignments_completed IS 'what is old enough to be archived';
 
+CREATE FUNCTION steward.item_lock_key(organization uuid, work_item text, kind public.work_item_type) RETURNS bigint
+    LANGUAGE sql STABLE AS $$ SELECT hashtextextended(organization || '/' || kind || '/' || work_item, 20) $$;
+COMMENT ON FUNCTION steward.item_lock_key(uuid, text, public.work_item_type) IS
+    'the advisory lock under which a work item is given to somebody or queued';
+
 CREATE FUNCTION public.calculate_sla_deadline_fn() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     moments record;
+    held    int := COALESCE(NULLIF(current_setting('steward.items_held', true), '')::int, 0);
 BEGIN
     SELECT p.organization_id, p.unit_id INTO NEW.organization_id, NEW.unit_id
       FROM public.staff_profiles p JOIN public.organizations o ON o.id = p.organization_id
@@ -88,6 +94,15 @@ BEGIN
     END IF;
     IF NEW.required_skills <> '{}' THEN
         NEW.required_skills := steward.skill_set(NEW.organization_id, NEW.required_skills);
+    END IF;
+    -- Whoever gives the item away by hand must not wait for steward, which is doing so and
+    -- would wait for him.  A bulk load locks only its beginning: locks are finite.
+    IF NEW.status IN ('assigned', 'in_progress') AND held < 1000 THEN
+        IF NOT pg_try_advisory_xact_lock(steward.item_lock_key(NEW.organization_id, NEW.work_item_id, NEW.work_item_type)) THEN
+            RAISE EXCEPTION 'work item % is being given to somebody at this moment', NEW.work_item_id
+                USING ERRCODE = 'lock_not_available', HINT = 'try again';
+        END IF;
+        PERFORM set_config('steward.items_held', (held + 1)::text, true);
     END IF;
     NEW.sla_started_at := COALESCE(NEW.sla_started_at, NEW.assigned_at);
     moments := steward.sla_moments(NEW.organization_id, NEW.work_item_type, NEW.priority, NEW.sla_started_at, NEW.sla_deadline);
@@ -322,6 +337,28 @@ CREATE TRIGGER update_assignment_count_delete AFTER DELETE ON public.assignments
     REFERENCING OLD TABLE AS before_rows FOR EACH STATEMENT EXECUTE FUNCTION public.update_staff_assignment_count();
 COMMENT ON TRIGGER update_assignment_count_delete ON public.assignments IS 'counts what was deleted';
 
+-- A client that knows only the seeds may say itself how much somebody has; until it is
+-- recounted that counts against the limit of the unit too.
+CREATE FUNCTION steward.staff_count_told() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE public.organizational_units u
+       SET current_assignment_count = GREATEST(u.current_assignment_count + NEW.current_assignment_count
+               - CASE TG_OP WHEN 'UPDATE' THEN OLD.current_assignment_count ELSE 0 END, 0)
+     WHERE u.id = NEW.unit_id;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION steward.staff_count_told() IS 'adds to the count of the unit what a client said about a person';
+CREATE TRIGGER staff_count_told AFTER INSERT ON public.staff_profiles
+    FOR EACH ROW WHEN (NEW.current_assignment_count > 0 AND pg_trigger_depth() = 0 AND current_user <> 'steward_owner')
+    EXECUTE FUNCTION steward.staff_count_told();
+COMMENT ON TRIGGER staff_count_told ON public.staff_profiles IS 'a count that a client brings counts for the unit too';
+CREATE TRIGGER staff_count_retold AFTER UPDATE OF current_assignment_count ON public.staff_profiles
+    FOR EACH ROW WHEN (NEW.current_assignment_count <> OLD.current_assignment_count AND pg_trigger_depth() = 0
+                       AND current_user <> 'steward_owner')
+    EXECUTE FUNCTION steward.staff_count_told();
+COMMENT ON TRIGGER staff_count_retold ON public.staff_profiles IS 'a count that a client sets counts for the unit too';
+
 CREATE FUNCTION steward.recount_assignments(repair boolean DEFAULT true)
     RETURNS TABLE (what text, id uuid, stored int, counted int)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -419,7 +456,8 @@ CREATE POLICY visible ON public.assignments FOR SELECT TO authenticated
 COMMENT ON POLICY visible ON public.assignments IS 'everybody the own work, supervisors their unit''s, administrators their organisation''s';
 SELECT steward.protect('public.assignment_history');
 CREATE POLICY visible ON public.assignment_history FOR SELECT TO authenticated
-    USING (unit_id = ANY ((SELECT steward.visible_units())::uuid[]));
+    USING (unit_id = ANY ((SELECT steward.visible_units())::uuid[])
+           OR organization_id = ANY ((SELECT steward.led_organizations('admin'))::uuid[]));
 COMMENT ON POLICY visible ON public.assignment_history IS 'supervisors their unit''s, administrators their organisation''s';
 GRANT SELECT ON public.assignments, public.assignment_history TO authenticated;
 -- What was done is added to, never rewritten.

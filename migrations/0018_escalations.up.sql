@@ -132,7 +132,9 @@ CREATE FUNCTION steward.assignment_archive() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     WITH gone AS (DELETE FROM public.escalation_events e WHERE e.assignment_id = OLD.id RETURNING e.*)
-    INSERT INTO public.escalation_events_archive SELECT g.* FROM gone g;
+    INSERT INTO public.escalation_events_archive SELECT g.* FROM gone g ON CONFLICT (id) DO NOTHING;
+    -- An id that comes back and goes again is archived as it was last.
+    DELETE FROM public.assignments_archive x WHERE x.id = OLD.id;
     INSERT INTO public.assignments_archive SELECT OLD.*;
     RETURN OLD;
 END $$;
@@ -144,15 +146,18 @@ COMMENT ON TRIGGER assignment_archive ON public.assignments IS 'no deletion take
 SELECT steward.protect('public.escalation_events');
 CREATE POLICY visible ON public.escalation_events FOR SELECT TO authenticated
     USING (escalated_to_id = (SELECT auth.uid()) OR escalated_from_id = (SELECT auth.uid())
-           OR unit_id = ANY ((SELECT steward.visible_units())::uuid[]));
+           OR unit_id = ANY ((SELECT steward.visible_units())::uuid[])
+           OR (unit_id IS NULL AND organization_id = ANY ((SELECT steward.led_organizations('admin'))::uuid[])));
 COMMENT ON POLICY visible ON public.escalation_events IS 'both sides, supervisors their unit''s, administrators their organisation''s';
 SELECT steward.protect('public.assignments_archive');
 CREATE POLICY visible ON public.assignments_archive FOR SELECT TO authenticated
-    USING (unit_id = ANY ((SELECT steward.visible_units())::uuid[]));
+    USING (unit_id = ANY ((SELECT steward.visible_units())::uuid[])
+           OR organization_id = ANY ((SELECT steward.led_organizations('admin'))::uuid[]));
 COMMENT ON POLICY visible ON public.assignments_archive IS 'supervisors their unit''s, administrators their organisation''s';
 SELECT steward.protect('public.escalation_events_archive');
 CREATE POLICY visible ON public.escalation_events_archive FOR SELECT TO authenticated
-    USING (unit_id = ANY ((SELECT steward.visible_units())::uuid[]));
+    USING (unit_id = ANY ((SELECT steward.visible_units())::uuid[])
+           OR organization_id = ANY ((SELECT steward.led_organizations('admin'))::uuid[]));
 COMMENT ON POLICY visible ON public.escalation_events_archive IS 'supervisors their unit''s, administrators their organisation''s';
 GRANT SELECT ON public.escalation_events, public.assignments_archive, public.escalation_events_archive TO authenticated;
 -- Only the triggers and retention, which act as the owner, write the archive.

@@ -6,7 +6,7 @@ CREATE TABLE public.capacity_snapshots (
     snapshot_date      date         NOT NULL,
     unit_id            uuid         NOT NULL,
     total_staff        int          NOT NULL,
-    available_staff    int          NOT NULL,
+    available_staff    int          NOT NULL DEFAULT 0,
     total_capacity     int          NOT NULL,
     active_assignments int          NOT NULL,
     utilization_pct    numeric(7,2) CONSTRAINT capacity_snapshots_utilization_check CHECK (utilization_pct >= 0),
@@ -23,6 +23,17 @@ COMMENT ON COLUMN public.capacity_snapshots.active_assignments IS 'all open work
 COMMENT ON COLUMN public.capacity_snapshots.utilization_pct IS 'open work in percent of capacity; NULL when there is work and nobody available';
 COMMENT ON INDEX public.idx_snapshots_date_unit IS 'the latest days first; also what retention removes';
 COMMENT ON INDEX public.idx_snapshots_unit IS 'the days of a unit';
+
+CREATE FUNCTION steward.organization_from_unit() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    SELECT u.organization_id INTO NEW.organization_id FROM public.organizational_units u WHERE u.id = NEW.unit_id;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION steward.organization_from_unit() IS 'fills organization_id from the unit';
+CREATE TRIGGER snapshots_organization BEFORE INSERT ON public.capacity_snapshots
+    FOR EACH ROW WHEN (NEW.organization_id IS NULL) EXECUTE FUNCTION steward.organization_from_unit();
+COMMENT ON TRIGGER snapshots_organization ON public.capacity_snapshots IS 'fills organization_id where the client did not';
 
 CREATE FUNCTION steward.capacity_snapshot(day date, OUT units int)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -86,6 +86,7 @@ COMMENT ON FUNCTION steward.assign_score(bigint) IS 'the score of somebody who h
 -- The people are in memory: to announce their pages to the kernel costs a quarter more.
 CREATE FUNCTION steward.assign_claim(organization uuid, skills uuid[], target_unit uuid, exclude uuid DEFAULT NULL,
                                      patient boolean DEFAULT true, within uuid DEFAULT NULL, rank text DEFAULT NULL,
+                                     avoid uuid[] DEFAULT '{}',
                                      OUT user_id uuid, OUT unit_id uuid, OUT score numeric, OUT eligible int, OUT reason text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -123,12 +124,17 @@ BEGIN
                         ELSE format('Unit WIP limit reached (%s/%s)', best.unit_count, best.unit_limit) END;
                     RETURN;
                 END IF;
+                IF best.unit_id = ANY (avoid) THEN
+                    unit_id := best.unit_id;
+                    RETURN;
+                END IF;
                 IF held <> best.unit_id THEN
                     RAISE SQLSTATE 'SWLET';
                 END IF;
                 -- Those who wait for a row are served in no order and some starve; for this lock they queue.
                 IF held IS NULL AND NOT pg_try_advisory_xact_lock(hashtextextended(best.unit_id::text, 21)) THEN
                     IF NOT patient THEN
+                        unit_id := best.unit_id;
                         RETURN;
                     END IF;
                     PERFORM pg_advisory_xact_lock(hashtextextended(best.unit_id::text, 21));
@@ -138,6 +144,7 @@ BEGIN
                 IF NOT patient THEN
                     PERFORM FROM public.organizational_units u WHERE u.id = best.unit_id FOR NO KEY UPDATE SKIP LOCKED;
                     IF NOT FOUND THEN
+                        unit_id := best.unit_id;
                         RETURN;
                     END IF;
                 END IF;
@@ -161,6 +168,7 @@ BEGIN
             NULL;   -- what was locked here is free again
         END;
         IF NOT patient THEN
+            unit_id := best.unit_id;
             RETURN;
         END IF;
         -- Somebody may be editing the person, and need the unit for it.
@@ -172,13 +180,8 @@ BEGIN
         END;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION steward.assign_claim(uuid, uuid[], uuid, uuid, boolean, uuid, text) IS
-    'the best person, if need be of one unit or one role, with unit and person locked until commit, of how many, counted up to 50; user_id NULL and a reason when nobody fits.  Whoever may hold a unit already is not patient, and gets neither where he would have to wait';
-
-CREATE FUNCTION steward.item_lock_key(organization uuid, work_item text, kind public.work_item_type) RETURNS bigint
-    LANGUAGE sql STABLE AS $$ SELECT hashtextextended(organization || '/' || kind || '/' || work_item, 20) $$;
-COMMENT ON FUNCTION steward.item_lock_key(uuid, text, public.work_item_type) IS
-    'the advisory lock under which a work item is given to somebody or queued';
+COMMENT ON FUNCTION steward.assign_claim(uuid, uuid[], uuid, uuid, boolean, uuid, text, uuid[]) IS
+    'the best person, if need be of one unit or one role, with unit and person locked until commit, of how many, counted up to 50; user_id NULL and a reason when nobody fits.  Whoever may hold a unit already is not patient: where he would have to wait, or the best is in a unit to avoid, he gets that unit alone';
 
 CREATE FUNCTION steward.assignment_answer(a public.assignments) RETURNS jsonb
     LANGUAGE sql STABLE AS $$
@@ -301,9 +304,16 @@ BEGIN
         RAISE LOG 'assign %: queued, %', work_item, best.reason;
         RETURN steward.queue_answer(q) || '{"outcome": "queued"}';
     END IF;
-    INSERT INTO public.assignments (organization_id, work_item_id, work_item_type, assignee_id, priority, required_skills, target_unit_id)
-    VALUES (tenant, work_item, kind, best.user_id, auto_assign.priority, wanted, target_unit)
-    RETURNING * INTO a;
+    BEGIN
+        INSERT INTO public.assignments (organization_id, work_item_id, work_item_type, assignee_id, priority, required_skills, target_unit_id)
+        VALUES (tenant, work_item, kind, best.user_id, auto_assign.priority, wanted, target_unit)
+        RETURNING * INTO a;
+    EXCEPTION WHEN unique_violation THEN
+        -- Somebody has just given it away by hand.
+        SELECT * INTO STRICT a FROM public.assignments x
+         WHERE x.organization_id = tenant AND x.work_item_id = work_item AND x.work_item_type = kind AND x.status IN ('assigned', 'in_progress');
+        RETURN steward.assignment_answer(a) || '{"outcome": "exists"}';
+    END;
     RAISE LOG 'assign %: given to % with score %', work_item, best.user_id, best.score;
     RETURN steward.assignment_answer(a) || jsonb_build_object('outcome', 'assigned', 'score', best.score, 'eligible', best.eligible);
 END $$;
@@ -412,43 +422,65 @@ END $$;
 COMMENT ON FUNCTION steward.next_set(uuid[], uuid[]) IS
     'the smallest set above the first, in the order of arrays, that is within the second; NULL after the last';
 
--- Never waits but, if patient, for the first unit: the caller may hold others.
-CREATE FUNCTION steward.queue_try(item uuid, patient boolean, counted boolean) RETURNS text
+-- Waits for nobody: the caller may hold units, and others wait behind this item.
+-- A unit to avoid is one that somebody holds who came first: what comes later may
+-- not slip in when he lets it go.
+CREATE FUNCTION steward.queue_try(item uuid, counted boolean, avoid uuid[], OUT outcome text, OUT unit_id uuid)
     LANGUAGE plpgsql AS $$
 DECLARE
     q    public.assignment_queue;
     best record;
 BEGIN
     SELECT * INTO q FROM public.assignment_queue x WHERE x.id = item FOR UPDATE SKIP LOCKED;
-    IF NOT FOUND OR NOT pg_try_advisory_xact_lock(steward.item_lock_key(q.organization_id, q.work_item_id, q.work_item_type)) THEN
-        RETURN 'taken';
+    IF NOT FOUND THEN
+        SELECT * INTO q FROM public.assignment_queue x WHERE x.id = item;
+        outcome := CASE WHEN FOUND THEN 'busy' ELSE 'taken' END;
+        -- Where it will go, without taking anything.
+        SELECT c.unit_id INTO unit_id
+          FROM steward.assign_claim(q.organization_id, q.required_skills, q.target_unit_id, patient => false,
+                   avoid => ARRAY(SELECT u.id FROM public.organizational_units u WHERE u.organization_id = q.organization_id)) c
+         WHERE outcome = 'busy';
+        RETURN;
+    END IF;
+    IF NOT pg_try_advisory_xact_lock(steward.item_lock_key(q.organization_id, q.work_item_id, q.work_item_type)) THEN
+        outcome := 'busy';
+        RETURN;
     END IF;
     IF EXISTS (SELECT FROM public.assignments a
                 WHERE a.organization_id = q.organization_id AND a.work_item_id = q.work_item_id AND a.work_item_type = q.work_item_type
                   AND a.status IN ('assigned', 'in_progress')) THEN
         DELETE FROM public.assignment_queue x WHERE x.id = item;
-        RETURN 'taken';
+        outcome := 'taken';
+        RETURN;
     END IF;
-    best := steward.assign_claim(q.organization_id, q.required_skills, q.target_unit_id, patient => patient);
-    IF best.user_id IS NOT NULL THEN
-        DELETE FROM public.assignment_queue x WHERE x.id = item;
-        -- Who waited in the queue has waited: the clock of the promise began there.
-        INSERT INTO public.assignments (organization_id, work_item_id, work_item_type, assignee_id, priority, required_skills, target_unit_id, sla_started_at)
-        VALUES (q.organization_id, q.work_item_id, q.work_item_type, best.user_id, q.priority, q.required_skills, q.target_unit_id, q.created_at);
-        RAISE LOG 'assign %: taken from the queue, given to % with score %', q.work_item_id, best.user_id, best.score;
-        RETURN 'assigned';
-    ELSIF best.reason IS NULL THEN
-        RETURN 'busy';
+    BEGIN
+        best := steward.assign_claim(q.organization_id, q.required_skills, q.target_unit_id, patient => false, avoid => avoid);
+        IF best.user_id IS NOT NULL THEN
+            DELETE FROM public.assignment_queue x WHERE x.id = item;
+            -- Who waited in the queue has waited: the clock of the promise began there.
+            INSERT INTO public.assignments (organization_id, work_item_id, work_item_type, assignee_id, priority, required_skills, target_unit_id, sla_started_at)
+            VALUES (q.organization_id, q.work_item_id, q.work_item_type, best.user_id, q.priority, q.required_skills, q.target_unit_id, q.created_at);
+            RAISE LOG 'assign %: taken from the queue, given to % with score %', q.work_item_id, best.user_id, best.score;
+            outcome := 'assigned';
+            RETURN;
+        END IF;
+    EXCEPTION WHEN unique_violation OR lock_not_available THEN
+        -- Somebody is giving the item away by hand.
+        outcome := 'busy';
+        RETURN;
+    END;
+    IF best.reason IS NULL THEN
+        outcome := 'busy';
+        unit_id := best.unit_id;
+        RETURN;
     END IF;
     UPDATE public.assignment_queue x
-       SET last_attempt_at = steward.now(), reason = best.reason, attempts = x.attempts + counted::int,
-           needs_review = x.needs_review OR (counted AND x.attempts >= 9),
-           flagged_at = CASE WHEN counted AND x.attempts >= 9 THEN COALESCE(x.flagged_at, steward.now()) ELSE x.flagged_at END
+       SET last_attempt_at = steward.now(), reason = best.reason, attempts = x.attempts + counted::int
      WHERE x.id = item;
-    RETURN 'unfit';
+    outcome := 'unfit';
 END $$;
-COMMENT ON FUNCTION steward.queue_try(uuid, boolean, boolean) IS
-    'gives a waiting item to the best person: assigned; unfit when nobody fits, which may be counted as an attempt; taken when it is in other hands; busy when that would mean to wait and patient is false';
+COMMENT ON FUNCTION steward.queue_try(uuid, boolean, uuid[]) IS
+    'gives a waiting item to the best person: assigned; unfit when nobody fits, which may be counted as an attempt; taken when it is given away already; busy when somebody holds what it needs, and that unit';
 
 -- To order by what is equal anyway is what makes the planner see the order of the index.
 CREATE FUNCTION steward.queue_next(people uuid[], seen uuid[], most int) RETURNS uuid[]
@@ -457,20 +489,24 @@ DECLARE
     items uuid[];
 BEGIN
     WITH RECURSIVE free AS MATERIALIZED (
-        SELECT p.organization_id, p.unit_id, p.skills, sum(p.individual_wip_limit - p.current_assignment_count) AS slots
+        SELECT p.organization_id, p.unit_id, p.skills, u.current_assignment_count < u.unit_wip_limit AS has_room,
+               sum(p.individual_wip_limit - p.current_assignment_count) AS slots, u.unit_wip_limit - u.current_assignment_count AS room
           FROM public.staff_profiles p JOIN public.organizational_units u ON u.id = p.unit_id
          WHERE p.id = ANY (people) AND p.availability_status = 'available' AND p.current_assignment_count < p.individual_wip_limit
            AND (u.current_assignment_count < u.unit_wip_limit
                 OR EXISTS (SELECT FROM public.assignment_rules r WHERE r.unit_id = u.id AND r.is_active AND NOT r.capacity_check_enabled))
-         GROUP BY p.organization_id, p.unit_id, p.skills
+         GROUP BY p.organization_id, p.unit_id, p.skills, u.current_assignment_count, u.unit_wip_limit
+    ), place AS MATERIALIZED (
+        SELECT LEAST(most, sum(CASE WHEN f.has_room THEN LEAST(f.slots, f.room) ELSE f.slots END)) AS count
+          FROM (SELECT x.unit_id, x.has_room, x.room, sum(x.slots) AS slots FROM free x GROUP BY x.unit_id, x.has_room, x.room) f
     ), walk AS (
-        SELECT f.organization_id, f.unit_id, f.skills, n.required_skills
+        SELECT f.organization_id, f.unit_id, f.has_room, f.skills, n.required_skills
           FROM free f CROSS JOIN LATERAL (
                SELECT q.required_skills FROM public.assignment_queue q
                 WHERE q.organization_id = f.organization_id AND q.required_skills >= '{}'
                 ORDER BY q.required_skills LIMIT 1) n
         UNION ALL
-        SELECT w.organization_id, w.unit_id, w.skills, n.required_skills
+        SELECT w.organization_id, w.unit_id, w.has_room, w.skills, n.required_skills
           FROM walk w CROSS JOIN LATERAL (
                SELECT q.required_skills FROM public.assignment_queue q
                 WHERE q.organization_id = w.organization_id AND q.required_skills >= steward.next_set(w.required_skills, w.skills)
@@ -478,14 +514,19 @@ BEGIN
     )
     SELECT array_agg(x.id ORDER BY x.priority DESC, x.created_at, x.id) INTO items FROM (
         SELECT DISTINCT i.id, i.priority, i.created_at
-          FROM (SELECT DISTINCT w.organization_id, w.unit_id, w.required_skills FROM walk w WHERE w.required_skills <@ w.skills) s
+          FROM (SELECT DISTINCT w.organization_id, w.unit_id, w.has_room, w.required_skills FROM walk w WHERE w.required_skills <@ w.skills) s
+         CROSS JOIN LATERAL (
+               SELECT array_agg(r.unit_id) FILTER (WHERE r.is_must) AS must, bool_or(r.unit_id = s.unit_id AND NOT r.is_capped) AS is_lifted
+                 FROM steward.unit_rules(s.organization_id, s.required_skills) r) rule
          CROSS JOIN LATERAL (
                SELECT q.id, q.priority, q.created_at FROM public.assignment_queue q
                 WHERE q.organization_id = s.organization_id AND q.required_skills = s.required_skills AND q.id <> ALL (seen)
+                  AND (rule.must IS NULL
+                       OR CASE WHEN q.target_unit_id = ANY (rule.must) THEN q.target_unit_id = s.unit_id ELSE s.unit_id = ANY (rule.must) END)
                 ORDER BY q.organization_id, q.required_skills, q.priority DESC, q.created_at, q.id
-                LIMIT LEAST(most, (SELECT sum(f.slots) FROM free f))) i
-         WHERE COALESCE((SELECT bool_or(r.unit_id = s.unit_id) FROM steward.unit_rules(s.organization_id, s.required_skills) r WHERE r.is_must), true)
-         ORDER BY i.priority DESC, i.created_at, i.id LIMIT LEAST(most, (SELECT sum(f.slots) FROM free f))) x;
+                LIMIT (SELECT p.count FROM place p)) i
+         WHERE s.has_room OR rule.is_lifted
+         ORDER BY i.priority DESC, i.created_at, i.id LIMIT (SELECT p.count FROM place p)) x;
     RETURN items;
 END $$;
 COMMENT ON FUNCTION steward.queue_next(uuid[], uuid[], int) IS
@@ -508,64 +549,69 @@ BEGIN
     IF NOT FOUND THEN
         RETURN false;
     END IF;
-    best := steward.assign_claim(q.organization_id, q.required_skills, q.target_unit_id, patient => false);
-    RETURN best.user_id IS NOT DISTINCT FROM person;
+    -- Whom that would go to is only asked; what was locked for the question is let go.
+    BEGIN
+        best := steward.assign_claim(q.organization_id, q.required_skills, q.target_unit_id, patient => false);
+        RAISE SQLSTATE 'SWLET';
+    EXCEPTION WHEN SQLSTATE 'SWLET' THEN
+        RETURN best.user_id IS NOT DISTINCT FROM person;
+    END;
 END $$;
 COMMENT ON FUNCTION steward.queue_comes_first(uuid, uuid, public.priority_level) IS
     'whether a person that is free would be given something that waits already and is as urgent';
 
-CREATE FUNCTION steward.queue_serve(people uuid[], most int, OUT assigned int, OUT tried int, OUT more boolean)
+CREATE FUNCTION steward.queue_serve(people uuid[], most int, past boolean, OUT assigned int, OUT tried int, OUT busy boolean)
     LANGUAGE plpgsql AS $$
 DECLARE
     seen    uuid[] := '{}';
     items   uuid[];
     item    uuid;
-    outcome text;
+    try     record;
+    held    uuid[] := '{}';
 BEGIN
-    assigned := 0; tried := 0; more := false;
-    LOOP
+    assigned := 0; tried := 0; busy := false;
+    WHILE tried < most LOOP
         items := steward.queue_next(people, seen, most - tried);
-        IF items IS NULL THEN
-            RETURN;
-        END IF;
+        EXIT WHEN items IS NULL;
         FOREACH item IN ARRAY items LOOP
-            outcome := steward.queue_try(item, tried = 0, false);
-            IF outcome = 'busy' THEN
-                more := true;
+            try := steward.queue_try(item, false, held);
+            tried := tried + 1;
+            assigned := assigned + (try.outcome = 'assigned')::int;
+            CONTINUE WHEN try.outcome <> 'busy';
+            busy := true;
+            IF NOT past THEN
                 RETURN;
             END IF;
-            tried := tried + 1;
-            assigned := assigned + (outcome = 'assigned')::int;
+            held := held || try.unit_id;
         END LOOP;
-        IF tried >= most THEN
-            more := true;
-            RETURN;
-        END IF;
         seen := seen || items;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION steward.queue_serve(uuid[], int) IS
-    'gives waiting items away, in their order, as long as one of these people could serve the next; more: it was stopped before the end';
+COMMENT ON FUNCTION steward.queue_serve(uuid[], int, boolean) IS
+    'gives waiting items away, in their order, as long as one of these people could serve the next; busy: somebody held what one of them needed, and unless past is true that was the end';
 
 -- Where a unit is at its limit, anybody of it gains from what one person finished.
 -- Those idle longest come first, so that a large unit has its turn over time.
-CREATE FUNCTION steward.queue_drain(worker text, most int) RETURNS TABLE (assigned int, tried int, more boolean)
+CREATE FUNCTION steward.queue_drain(worker text, most int, past boolean DEFAULT false)
+    RETURNS TABLE (assigned int, tried int, more boolean, busy boolean)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off
+    SET lock_timeout = '200ms'
     AS $$
 DECLARE
     people uuid[];
     notes  int;
     served record;
     item   uuid;
-    outcome text;
+    try    record;
+    held   uuid[] := '{}';
 BEGIN
     most := GREATEST(most, 1);
     WITH note AS (
         DELETE FROM steward.capacity_freed
-         WHERE id = ANY (ARRAY(SELECT f.id FROM steward.capacity_freed f ORDER BY f.id LIMIT 100 FOR UPDATE SKIP LOCKED))
+         WHERE id = ANY (ARRAY(SELECT f.id FROM steward.capacity_freed f ORDER BY f.id LIMIT 1000 FOR UPDATE SKIP LOCKED))
         RETURNING organization_id, unit_id, user_id
     ), unit AS (
         SELECT n.unit_id FROM note n JOIN public.organizational_units u ON u.id = n.unit_id
@@ -579,35 +625,36 @@ BEGIN
                    ORDER BY p.last_assigned_at NULLS FIRST LIMIT 200)),
            (SELECT count(*) FROM note)
       INTO people, notes;
-    served := steward.queue_serve(people, most);
+    served := steward.queue_serve(people, most, past);
     assigned := served.assigned;
     tried := served.tried;
-    more := served.more OR notes = 100;
-    IF served.more THEN
+    busy := served.busy;
+    more := notes = 1000;
+    -- What was left is noted again; a whole pass in vain is not repeated, the fallback goes on.
+    IF busy OR (tried >= most AND assigned > 0) THEN
+        more := more OR NOT busy;
         INSERT INTO steward.capacity_freed (organization_id, unit_id, user_id)
         SELECT p.organization_id, p.unit_id, p.user_id FROM public.staff_profiles p
          WHERE p.id = ANY (people) AND p.availability_status = 'available' AND p.current_assignment_count < p.individual_wip_limit;
-        RETURN NEXT;
-        RETURN;
     END IF;
 
-    FOR item IN SELECT q.id FROM public.assignment_queue q WHERE q.last_attempt_at IS NULL
+    FOR item IN SELECT q.id FROM public.assignment_queue q WHERE q.last_attempt_at IS NULL AND (past OR NOT busy)
                  ORDER BY q.priority DESC, q.created_at, q.id LIMIT most - tried
     LOOP
-        outcome := steward.queue_try(item, tried = 0, false);
-        IF outcome = 'busy' THEN
-            more := true;
-            EXIT;
-        END IF;
+        try := steward.queue_try(item, false, held);
         tried := tried + 1;
-        assigned := assigned + (outcome = 'assigned')::int;
-        more := more OR tried >= most;
+        assigned := assigned + (try.outcome = 'assigned')::int;
+        more := more OR (tried >= most AND try.outcome <> 'busy');
+        CONTINUE WHEN try.outcome <> 'busy';
+        busy := true;
+        EXIT WHEN NOT past;
+        held := held || try.unit_id;
     END LOOP;
     RETURN NEXT;
 END $$;
-COMMENT ON FUNCTION steward.queue_drain(text, int) IS
-    'serves from the queue, in its order, what capacity freed since the last time can serve, and looks once at what is new; at most that many tries; more: call again';
-GRANT EXECUTE ON FUNCTION steward.queue_drain(text, int) TO steward_worker, service_role;
+COMMENT ON FUNCTION steward.queue_drain(text, int, boolean) IS
+    'serves from the queue, in its order, what capacity freed since the last time can serve, and looks once at what is new; at most that many tries.  more: call again; busy: call again a moment later, somebody held what was needed, and nothing was to overtake; who has waited long enough for that goes past';
+GRANT EXECUTE ON FUNCTION steward.queue_drain(text, int, boolean) TO steward_worker, service_role;
 
 CREATE FUNCTION public.process_queue_for_unit(p_unit_id uuid) RETURNS TABLE (assigned int)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -620,7 +667,7 @@ BEGIN
       FROM steward.queue_serve(ARRAY(SELECT p.id FROM public.staff_profiles p
                                       WHERE p.unit_id = p_unit_id AND p.availability_status = 'available'
                                         AND p.current_assignment_count < p.individual_wip_limit
-                                      ORDER BY p.last_assigned_at NULLS FIRST LIMIT 200), 100) s;
+                                      ORDER BY p.last_assigned_at NULLS FIRST LIMIT 200), 100, true) s;
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION public.process_queue_for_unit(uuid) IS 'serves from the queue what the free capacity of a unit can serve, at most a hundred items';
@@ -635,20 +682,14 @@ CREATE FUNCTION public.process_stale_queue_items() RETURNS TABLE (processed_coun
 DECLARE
     drained record;
     item    uuid;
-    outcome text;
-    first   boolean;
 BEGIN
-    SELECT * INTO drained FROM steward.queue_drain('fallback', 200);
+    SELECT * INTO drained FROM steward.queue_drain('fallback', 200, true);
     processed_count := drained.assigned;
-    first := drained.tried = 0;
     FOR item IN SELECT q.id FROM public.assignment_queue q
                  WHERE NOT q.needs_review AND (q.last_attempt_at IS NULL OR q.last_attempt_at <= steward.now() - interval '60 s')
-                 ORDER BY q.priority DESC, q.created_at, q.id LIMIT 200 - drained.tried
+                 ORDER BY q.priority DESC, q.created_at, q.id LIMIT GREATEST(200 - drained.tried, 50)
     LOOP
-        outcome := steward.queue_try(item, first, true);
-        EXIT WHEN outcome = 'busy';
-        first := false;
-        processed_count := processed_count + (outcome = 'assigned')::int;
+        processed_count := processed_count + ((steward.queue_try(item, true, '{}')).outcome = 'assigned')::int;
     END LOOP;
     RETURN NEXT;
 END $$;

@@ -136,14 +136,17 @@ END $$;
 COMMENT ON FUNCTION steward.job_recount_assignments(timestamptz) IS 'compares every count with the assignments, repairs and reports';
 
 SELECT steward.quarantine_restore('steward.job_schedule', 'steward.job_schedule 0023');
-INSERT INTO steward.job_schedule (name, worker, call, schedule, missed) VALUES
+INSERT INTO steward.job_schedule (name, worker, call, schedule, missed)
+SELECT j.* FROM (VALUES
     ('sla-monitoring',           'sla_monitor',        'steward.job_sla_monitoring(timestamptz)',           '30 seconds', 'skip'),
     ('queue-fallback-processor', 'queue_fallback',     'steward.job_queue_fallback_processor(timestamptz)', '* * * * *',  'skip'),
     ('capacity-snapshot',        'capacity_snapshot',  'steward.job_capacity_snapshot(timestamptz)',        '0 0 * * *',  'once'),
     ('escalation-cleanup',       'escalation_cleanup', 'steward.job_escalation_cleanup(timestamptz)',       '0 2 * * *',  'once'),
     ('archive-assignments',      'escalation_cleanup', 'steward.job_archive_assignments(timestamptz)',      '15 2 * * *', 'once'),
     ('recount-assignments',      'escalation_cleanup', 'steward.job_recount_assignments(timestamptz)',      '30 2 * * *', 'once')
-ON CONFLICT (name) DO NOTHING;
+    ) AS j(name, worker, call, schedule, missed)
+ WHERE NOT EXISTS (SELECT FROM steward.job_schedule s
+                    WHERE s.worker IN ('sla_monitor', 'queue_fallback', 'capacity_snapshot', 'escalation_cleanup'));
 
 -- -------------------------------------------------------------------- the views
 -- Row security narrows each to what its reader may see.  An empty window answers

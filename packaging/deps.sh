@@ -34,11 +34,16 @@ until $as_root apt-get update -q; do
 	[ $tries -lt 30 ] || exit 1
 	sleep 5
 done
+# One of ours that is there already was left by a run that was killed.
 policy=/usr/sbin/policy-rc.d
+ours='# made by steward, packaging/deps.sh'
+if [ -e $policy ] && grep -qxF "$ours" $policy; then
+	$as_root rm -f $policy
+fi
 if [ $services = no ] && [ ! -e $policy ]; then
 	trap '$as_root rm -f $policy' EXIT
 	trap 'exit 130' INT TERM
-	printf '#!/bin/sh\nexit 101\n' | $as_root tee $policy >/dev/null
+	printf '#!/bin/sh\n%s\nexit 101\n' "$ours" | $as_root tee $policy >/dev/null
 	$as_root chmod 755 $policy
 fi
 # shellcheck disable=SC2086 # one word per package

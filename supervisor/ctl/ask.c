@@ -15,13 +15,20 @@ ask_cleanup(struct ask *ask)
 }
 
 enum err
-ask_query(struct ask *ask, const char *sql, const char *value, struct db_result **r, struct error *e)
+ask_query_with(struct ask *ask, const char *sql, const char *const *values, int count, struct db_result **r,
+    struct error *e)
 {
-	enum err rc = db_query(ask->db, sql, &value, value != NULL ? 1 : 0, r, e);
+	enum err rc = db_query(ask->db, sql, values, count, r, e);
 
 	if (rc == ERR_schema_old)
 		return admin_advise(e, "run: sudo stewardctl db migrate");
 	return rc;
+}
+
+enum err
+ask_query(struct ask *ask, const char *sql, const char *value, struct db_result **r, struct error *e)
+{
+	return ask_query_with(ask, sql, &value, value != NULL ? 1 : 0, r, e);
 }
 
 enum err

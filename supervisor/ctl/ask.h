@@ -18,7 +18,11 @@ struct ask {
 NODISCARD enum err ask_begin(struct ask *ask, const struct command_context *c, const struct admin *a, struct error *e);
 void ask_cleanup(struct ask *ask);
 
-/* One statement with at most one parameter, NULL for none.  A missing function says which command helps. */
+/* One statement.  A missing function says which command helps. */
+NODISCARD enum err ask_query_with(struct ask *ask, const char *sql, const char *const *values, int count,
+    struct db_result **r, struct error *e);
+
+/* With at most one parameter, NULL for none. */
 NODISCARD enum err ask_query(struct ask *ask, const char *sql, const char *value, struct db_result **r, struct error *e);
 
 /* Print everything; `no`: ERR_refused without a sentence. */

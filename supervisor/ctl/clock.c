@@ -8,24 +8,28 @@
 #include <string.h>
 
 #include "ask.h"
+#include "clock.h"
 #include "quantity.h"
 #include "rows.h"
 
 static enum err
-print(const struct command_context *c, struct db *db, struct error *e)
+print(struct ask *ask, struct error *e)
 {
 	CLEANUP(db_result_cleanup) struct db_result *r = NULL;
-	enum err rc = db_query(db, "SELECT * FROM steward.clock_show()", NULL, 0, &r, e);
-	int64_t  ms;
+	struct output *o  = ask->c->out;
+	enum err       rc = ask_query(ask, "SELECT * FROM steward.clock_show()", NULL, &r, e);
+	char           duration[CLOCK_TEXT_SIZE];
+	int64_t        ms;
 
 	if (rc != ERR_ok)
 		return rc;
-	rows_put(c->out, r, 0);
+	rows_put(o, r, 0);
 	ms = db_int8(r, 0, "offset_ms", 0);
-	output_line(c->out, "%s, %s%s%s", db_named_text(r, 0, "now"), ms != 0 ? rows_text(r, 0, "offset_ms", "") : "the real time",
-	    ms != 0 ? " ms ahead of the real time" : "",
+	output_line(o, "%s, %s%sthe real time%s", db_named_text(r, 0, "now"),
+	    ms != 0 ? clock_format_duration((ms < 0 ? -ms : ms) / 1000, duration) : "",
+	    ms > 0 ? " ahead of " : ms < 0 ? " behind " : "",
 	    strcmp(db_named_text(r, 0, "movable"), "t") == 0 ? "; this database is one for tests" : "");
-	return output_finish(c->out, e);
+	return output_finish(o, e);
 }
 
 static enum err
@@ -34,45 +38,49 @@ show(const struct command_context *c, const struct admin *a, struct error *e)
 	CLEANUP(ask_cleanup) struct ask ask = { 0 };
 	enum err rc = ask_begin(&ask, c, a, e);
 
-	return rc == ERR_ok ? print(c, ask.db, e) : rc;
+	return rc == ERR_ok ? print(&ask, e) : rc;
 }
 
 static enum err
-require_test(struct db *db, struct error *e)
+require_test(struct ask *ask, struct error *e)
 {
 	CLEANUP(db_result_cleanup) struct db_result *r = NULL;
-	enum err rc = db_query(db, "SELECT movable FROM steward.clock_show()", NULL, 0, &r, e);
+	enum err rc = ask_query(ask, "SELECT movable FROM steward.clock_show()", NULL, &r, e);
 
 	if (rc != ERR_ok || strcmp(db_text(r, 0, 0), "t") == 0)
 		return rc;
 	return err_set(e, ERR_refused,
 	    "database %s is not marked as one for tests, so its clock is not moved; mark one with: stewardctl db setup --test",
-	    db_parameter(db, "dbname"));
+	    db_parameter(ask->db, "dbname"));
 }
 
 /* `offset` is an expression of $1.  That the schema may have changed is what makes workers connect again. */
 static enum err
 move(const struct command_context *c, const struct admin *a, const char *offset, const char *value, struct error *e)
 {
-	CLEANUP(db_cleanup) struct db *db              = NULL;
-	CLEANUP(db_cleanup) struct db *moved           = NULL;
+	CLEANUP(ask_cleanup) struct ask ask   = { .c = c };
+	CLEANUP(ask_cleanup) struct ask moved = { .c = c };
 	CLEANUP(db_result_cleanup) struct db_result *r = NULL;
 	char     sql[512];
-	enum err rc = admin_connect(a, a->database, &db, e);
+	enum err rc = admin_connect(a, a->database, &ask.db, e);
 
 	(void)snprintf(sql, sizeof(sql),
 	    "SELECT format('ALTER DATABASE %%I SET steward.clock_offset = ''%%s ms''; NOTIFY steward_schema',"
-	    " current_database(), round(extract(epoch FROM %s) * 1000))", offset);
+	    " current_database(), round(extract(epoch FROM ahead) * 1000)) FROM (SELECT %s) t(ahead) WHERE isfinite(ahead)",
+	    offset);
 	if (rc == ERR_ok)
-		rc = require_test(db, e);
+		rc = require_test(&ask, e);
 	if (rc == ERR_ok)
-		rc = db_query(db, sql, &value, 1, &r, e);
+		rc = ask_query(&ask, sql, value, &r, e);
+	/* Before PostgreSQL 17 the subtraction has failed. */
+	if (rc == ERR_ok && db_rows(r) == 0)
+		rc = err_set(e, ERR_bad_data, "a clock cannot be set to \"%s\"", value);
 	if (rc == ERR_ok)
-		rc = db_script(db, db_text(r, 0, 0), e);
+		rc = db_script(ask.db, db_text(r, 0, 0), e);
 	/* Settings of a database are for those who connect. */
 	if (rc == ERR_ok)
-		rc = admin_connect(a, a->database, &moved, e);
-	return rc == ERR_ok ? print(c, moved, e) : rc;
+		rc = admin_connect(a, a->database, &moved.db, e);
+	return rc == ERR_ok ? print(&moved, e) : rc;
 }
 
 static enum err

@@ -174,6 +174,9 @@ command_stop(const struct command_context *c, struct error *e)
 		rc = watch_daemon(c, &fd, e);
 	if (rc == ERR_ok)
 		rc = client_do(c, &question, e);
+	/* An idle daemon may have left before its answer has. */
+	if (rc == ERR_unavailable && fd >= 0)
+		rc = ERR_ok;
 	if (rc != ERR_ok || wait_ms == 0)
 		return rc;
 	return await_end(c, fd, wait_ms, e);

@@ -12,30 +12,43 @@ rows_text(const struct db_result *r, int row, const char *column, const char *nu
 	return text != NULL ? text : null;
 }
 
-/* "2026-01-31 23:59:59.123+00" as ISO 8601: "2026-01-31T23:59:59.123Z". */
-static void
-put_time(struct output *o, const char *key, const char *text)
+/* "2026-01-31 23:59:59.123+00" as ISO 8601: "2026-01-31T23:59:59.123Z"; infinity stays what it is. */
+static const char *
+format_time(const char *text, char iso[ROWS_TIME_SIZE])
 {
-	char   iso[64];
 	size_t length = strlen(text);
 
-	(void)snprintf(iso, sizeof(iso), "%s", text);
-	if (length > 13 && length < sizeof(iso) && iso[10] == ' ' && strcmp(&iso[length - 3], "+00") == 0) {
+	(void)snprintf(iso, ROWS_TIME_SIZE, "%s", text);
+	if (length > 13 && length < ROWS_TIME_SIZE && iso[10] == ' ' && strcmp(&iso[length - 3], "+00") == 0) {
 		iso[10] = 'T';
 		memcpy(&iso[length - 3], "Z", sizeof("Z"));
 	}
-	output_text(o, key, iso);
+	return iso;
+}
+
+const char *
+rows_shown(const struct db_result *r, int row, int column, char time[ROWS_TIME_SIZE])
+{
+	const char *text = db_text(r, row, column);
+
+	if (text == NULL)
+		return "-";
+	if (db_column_shape(r, column) == DB_SHAPE_BOOL)
+		return strcmp(text, "t") == 0 ? "yes" : "no";
+	return db_column_shape(r, column) == DB_SHAPE_TIME ? format_time(text, time) : text;
 }
 
 static void
 put_value(struct output *o, const char *key, const char *text, enum db_shape shape)
 {
+	char iso[ROWS_TIME_SIZE];
+
 	if (text == NULL)
 		output_null(o, key);
 	else if (shape == DB_SHAPE_BOOL)
 		output_bool(o, key, strcmp(text, "t") == 0);
 	else if (shape == DB_SHAPE_TIME)
-		put_time(o, key, text); /* infinity stays what it is */
+		output_text(o, key, format_time(text, iso));
 	else if (shape == DB_SHAPE_TEXT)
 		output_text(o, key, text);
 	else

@@ -12,6 +12,10 @@
 /* A value for people; borrowed until db_result_free. */
 const char *rows_text(const struct db_result *r, int row, const char *column, const char *null);
 
+/* The same as a table shows it: yes or no, times in ISO 8601 (in `time`), "-" for NULL. */
+enum { ROWS_TIME_SIZE = 64 };
+const char *rows_shown(const struct db_result *r, int row, int column, char time[ROWS_TIME_SIZE]);
+
 /* Put one row into the item that is open. */
 void rows_put(struct output *o, const struct db_result *r, int row);
 

@@ -10,6 +10,11 @@
 #include "closest.h"
 #include "rows.h"
 
+/* A job whose own run goes on is not overdue: it waits for that one. */
+#define JOBS                                                                                           \
+	"SELECT *, COALESCE(next_at < steward.now() - interval '1 minute'"                            \
+	"                   AND last_status IS DISTINCT FROM 'running', false) AS overdue"            \
+	"  FROM steward.schedule_list()"
 #define RUNS "job,scheduled_at,status,duration_ms,rows,message"
 
 enum { SLOTS = 5, SLOTS_MAX = 1000 };
@@ -44,6 +49,15 @@ begin(struct ask *ask, const struct command_context *c, const struct admin *a, s
 }
 
 /* ------------------------------------------------------------- questions */
+static void
+tell_overdue(struct output *o, const struct db_result *jobs)
+{
+	for (int i = 0; i < db_rows(jobs) && !output_has_fields(o); i++)
+		if (strcmp(db_named_text(jobs, i, "overdue"), "t") == 0)
+			output_tinted(o, TONE_warn, "%s is overdue: no worker %s takes it; see: stewardctl status",
+			    db_named_text(jobs, i, "name"), db_named_text(jobs, i, "worker"));
+}
+
 static enum err
 list(const struct command_context *c, const struct admin *a, struct error *e)
 {
@@ -52,10 +66,11 @@ list(const struct command_context *c, const struct admin *a, struct error *e)
 	enum err rc = begin(&ask, c, a, e);
 
 	if (rc == ERR_ok)
-		rc = ask_query(&ask, "SELECT * FROM steward.schedule_list()", NULL, &r, e);
+		rc = ask_query(&ask, JOBS, NULL, &r, e);
 	if (rc != ERR_ok)
 		return rc;
-	rows_print_list(c->out, r, "name,worker,schedule,time_zone,enabled,next_at,last_started_at,last_status", "no job");
+	rows_print_list(c->out, r, "name,worker,schedule,zone=time_zone,next_at,last=last_status", "no job");
+	tell_overdue(c->out, r);
 	return output_finish(c->out, e);
 }
 
@@ -66,10 +81,11 @@ show(const struct command_context *c, const struct admin *a, struct error *e)
 	CLEANUP(db_result_cleanup) struct db_result *job   = NULL;
 	CLEANUP(db_result_cleanup) struct db_result *slots = NULL;
 	CLEANUP(db_result_cleanup) struct db_result *runs  = NULL;
+	char     time[ROWS_TIME_SIZE];
 	enum err rc = begin(&ask, c, a, e);
 
 	if (rc == ERR_ok)
-		rc = ask_query(&ask, "SELECT * FROM steward.schedule_list() WHERE name = $1", c->argv[0], &job, e);
+		rc = ask_query(&ask, JOBS " WHERE name = $1", c->argv[0], &job, e);
 	if (rc == ERR_ok)
 		rc = ask_query(&ask, "SELECT * FROM steward.schedule_upcoming($1)", c->argv[0], &slots, e);
 	if (rc == ERR_ok)
@@ -78,12 +94,16 @@ show(const struct command_context *c, const struct admin *a, struct error *e)
 		return rc;
 	rows_put(c->out, job, 0);
 	for (int i = 0; i < db_columns(job); i++)
-		output_line(c->out, "%-16s %s", db_column_name(job, i), rows_text(job, 0, db_column_name(job, i), "-"));
+		output_line(c->out, "%-16s %s", db_column_name(job, i), rows_shown(job, 0, i, time));
 	rows_put_list(c->out, "upcoming", slots);
 	for (int i = 0; i < db_rows(slots); i++)
 		output_line(c->out, "%-16s %s", i == 0 ? "upcoming" : "", db_named_text(slots, i, "local_time"));
 	rows_put_list(c->out, "history", runs);
-	output_table(c->out, "history", RUNS);
+	if (db_rows(runs) == 0 && !output_has_fields(c->out))
+		output_line(c->out, "%-16s %s", "history", "no run yet");
+	else
+		output_table(c->out, "history", RUNS);
+	tell_overdue(c->out, job);
 	return output_finish(c->out, e);
 }
 
@@ -92,7 +112,8 @@ next(const struct command_context *c, const struct admin *a, struct error *e)
 {
 	CLEANUP(ask_cleanup) struct ask ask = { 0 };
 	CLEANUP(db_result_cleanup) struct db_result *r = NULL;
-	const char *values[] = { c->argv[0], c->argc > 1 ? c->argv[1] : "5" };
+	char        most[24];
+	const char *values[] = { c->argv[0], most };
 	int64_t     count    = SLOTS;
 	enum err    rc       = ERR_ok;
 
@@ -100,8 +121,9 @@ next(const struct command_context *c, const struct admin *a, struct error *e)
 		rc = command_number("N", c->argv[1], 1, SLOTS_MAX, &count, e);
 	if (rc == ERR_ok)
 		rc = begin(&ask, c, a, e);
+	(void)snprintf(most, sizeof(most), "%" PRId64, count);
 	if (rc == ERR_ok)
-		rc = db_query(ask.db, "SELECT * FROM steward.schedule_upcoming($1, $2::int)", values, COUNT_OF(values), &r, e);
+		rc = ask_query_with(&ask, "SELECT * FROM steward.schedule_upcoming($1, $2::int)", values, COUNT_OF(values), &r, e);
 	if (rc != ERR_ok)
 		return rc;
 	rows_print_list(c->out, r, NULL, "no slot");
@@ -117,7 +139,7 @@ history(const struct command_context *c, const struct admin *a, struct error *e)
 	enum err    rc       = begin(&ask, c, a, e);
 
 	if (rc == ERR_ok)
-		rc = db_query(ask.db, "SELECT * FROM steward.schedule_history($1, $2)", values, COUNT_OF(values), &r, e);
+		rc = ask_query_with(&ask, "SELECT * FROM steward.schedule_history($1, $2)", values, COUNT_OF(values), &r, e);
 	if (rc != ERR_ok)
 		return rc;
 	rows_print_list(c->out, r, RUNS, c->failed ? "no run failed" : "no run yet");
@@ -131,18 +153,19 @@ set(const struct command_context *c, const struct admin *a, const char *enabled,
 	CLEANUP(ask_cleanup) struct ask ask = { 0 };
 	CLEANUP(db_result_cleanup) struct db_result *r = NULL;
 	const char *values[] = { c->argv[0], enabled, a->caller };
-	const char *next_at;
+	char        time[ROWS_TIME_SIZE];
+	bool        is_enabled;
 	enum err    rc = begin(&ask, c, a, e);
 
 	if (rc == ERR_ok)
-		rc = db_query(ask.db, "SELECT name, enabled, next_at FROM steward.job_enable($1, $2::boolean, $3)", values,
+		rc = ask_query_with(&ask, "SELECT name, enabled, next_at FROM steward.job_enable($1, $2::boolean, $3)", values,
 		    COUNT_OF(values), &r, e);
 	if (rc != ERR_ok)
 		return rc;
 	rows_put(c->out, r, 0);
-	next_at = db_named_text(r, 0, "next_at");
-	output_line(c->out, "%s is %s%s", c->argv[0], next_at != NULL ? "enabled and runs next at " : "disabled",
-	    next_at != NULL ? next_at : "");
+	is_enabled = strcmp(db_named_text(r, 0, "enabled"), "t") == 0;
+	output_line(c->out, "%s is %s%s", c->argv[0], is_enabled ? "enabled and runs next at " : "disabled",
+	    is_enabled ? rows_shown(r, 0, 2, time) : "");
 	return output_finish(c->out, e);
 }
 
@@ -166,12 +189,12 @@ run_to_the_end(struct ask *ask, const char *name, const char *caller, char run[4
 	CLEANUP(db_result_cleanup) struct db_result *performed = NULL;
 	const char *start[]   = { name, caller };
 	const char *perform[] = { run, caller };
-	enum err    rc = db_query(ask->db, "SELECT steward.job_run_now($1, $2)", start, COUNT_OF(start), &started, e);
+	enum err    rc = ask_query_with(ask, "SELECT steward.job_run_now($1, $2)", start, COUNT_OF(start), &started, e);
 
 	if (rc != ERR_ok)
 		return rc;
 	(void)snprintf(run, 40, "%s", db_text(started, 0, 0));
-	return db_query(ask->db, "SELECT status FROM steward.job_perform($1, $2)", perform, COUNT_OF(perform), &performed, e);
+	return ask_query_with(ask, "SELECT status FROM steward.job_perform($1, $2)", perform, COUNT_OF(perform), &performed, e);
 }
 
 static enum err
@@ -188,8 +211,8 @@ run(const struct command_context *c, const struct admin *a, struct error *e)
 	if (rc == ERR_ok)
 		rc = run_to_the_end(&ask, c->argv[0], a->caller, id, e);
 	if (rc == ERR_ok)
-		rc = db_query(ask.db, "SELECT * FROM steward.schedule_history($1) WHERE id = $2::uuid", values, COUNT_OF(values),
-		    &r, e);
+		rc = ask_query_with(&ask, "SELECT * FROM steward.schedule_history($1, most => 2147483647) WHERE id = $2::uuid",
+		    values, COUNT_OF(values), &r, e);
 	if (rc == ERR_ok && db_rows(r) == 0)
 		rc = err_set(e, ERR_internal, "run %s is not in the history", id);
 	if (rc != ERR_ok)

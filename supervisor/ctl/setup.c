@@ -297,12 +297,20 @@ static enum err
 mark_as_test(struct setup *s, struct error *e)
 {
 	CLEANUP(db_cleanup) struct db *inside = NULL;
-	enum err r = admin_connect(s->a, s->a->database, &inside, e);
+	const char *mark = "INSERT INTO steward.test_database DEFAULT VALUES";
+	enum err    r    = ERR_schema_old;
 
-	return r == ERR_ok ? grant_unless(s, inside,
-	                         "SELECT EXISTS (SELECT FROM steward.test_database) OR ($1::text || $2::text) IS NULL",
-	                         "INSERT INTO steward.test_database DEFAULT VALUES", "marked the database as one for tests", e) :
-	                     r;
+	if (s->has_database || !s->ch->dry_run)
+		r = admin_connect(s->a, s->a->database, &inside, e);
+	if (r == ERR_ok)
+		r = grant_unless(s, inside,
+		    "SELECT EXISTS (SELECT FROM steward.test_database) OR ($1::text || $2::text) IS NULL", mark,
+		    "marked the database as one for tests", e);
+	if (r != ERR_schema_old || !s->ch->dry_run)
+		return r;
+	/* The table is among what would be made. */
+	changes_print(s->ch, mark);
+	return ERR_ok;
 }
 
 static enum err
@@ -321,7 +329,7 @@ setup(const struct command_context *c, const struct admin *a, struct error *e)
 		print_everything(&ch);
 	else if (r == ERR_ok)
 		r = migrate_up(a, &ch, ledger_newest(migrations), &version, e);
-	if (r == ERR_ok && c->test && !ch.dry_run)
+	if (r == ERR_ok && c->test)
 		r = mark_as_test(&s, e);
 	if (r != ERR_ok)
 		return r;

@@ -60,18 +60,19 @@ package_build() {
 # What of the package's sources changed since.
 newer_than() {
 	find "$TREE/Makefile" "$TREE/README.md" "$TREE/common" "$TREE/supervisor" "$TREE/workers" "$TREE/migrations" \
-		"$TREE/packaging" "$TREE/tests/unit" -newer "$1" -type f -print -quit
+		"$TREE/packaging" "$TREE/conf" "$TREE/tests" -newer "$1" -type f -print -quit
 }
 
 # ---------------------------------------------------------------- the machine
 machine_root() {
 	exec 8>"$TREE/build/.deb-root.lock"
 	flock 8
-	if [ "$(cat "$ROOT.made" 2>/dev/null)" != "$SUITE $INSIDE" ]; then
+	if [ "$(cat "$ROOT.made" 2>/dev/null)" != "$SUITE $INSIDE 5432" ]; then
 		rm -rf "$ROOT" "$ROOT.made"
 		mmdebstrap --quiet --mode=root --variant=apt --include="$INSIDE" --dpkgopt='path-exclude=/usr/share/doc/*' \
+			--customize-hook="sed -i 's/^port = .*/port = 5432/' \"\$1\"/etc/postgresql/*/main/postgresql.conf" \
 			"$SUITE" "$ROOT" 8>&- || return 1
-		echo "$SUITE $INSIDE" >"$ROOT.made"
+		echo "$SUITE $INSIDE 5432" >"$ROOT.made"
 	fi
 	exec 8>&-
 }

@@ -3,7 +3,7 @@
 #
 # assignments - the six acceptance scenarios of the assignment engine, step by
 # step, on a private PostgreSQL with the real workers under the real supervisor.
-# Exits with 1 when a step fails.  Leaves nothing behind.
+# Exits with 1 when a scenario fails.  Leaves nothing behind.
 set -u
 
 system=$(cd "$(dirname "$0")/../system" && pwd)
@@ -47,14 +47,16 @@ wait_until 20 everybody_works || exit 1
 failed=0
 for scenario in "${SCENARIOS[@]}"; do
 	printf '\n%s\n' "${TITLE[$scenario]}"
-	"scenario_$scenario" || failed=$((failed + 1))
-	step 'the books are right' assignments_are_right || failed=$((failed + 1))
+	held=1
+	"scenario_$scenario" || held=0
+	step 'the books are right' assignments_are_right || held=0
+	failed=$((failed + 1 - held))
 done
 
 echo
 if [ $failed = 0 ]; then
 	echo "ok: every step of every scenario"
 else
-	echo "not ok: $failed steps"
+	echo "not ok: $failed of ${#SCENARIOS[@]} scenarios"
 fi
 [ $failed = 0 ]

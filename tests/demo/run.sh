@@ -228,9 +228,10 @@ $(sql -v since="$began" -f "$demo/summary.sql")
 
 Try next, in another terminal:
   export STEWARD_SOCKET=$place/sock/control.ipc PGHOST=$place/sock PGUSER=postgres PGDATABASE=steward
+  export STEWARD__DATABASE__CONNINFO="host=$place/sock dbname=steward user=steward"
   $place/bin/stewardctl status
   psql -c "SELECT status, count(*) FROM workspace_provisioning_queue GROUP BY 1"
-  $place/bin/stewardctl schedule list
+  $place/bin/stewardctl -c $place/steward.conf schedule list
   kill -9 $(ctl status --json | jq -r '.workers[0].pid')    # it is back before you look
 Log: $place/steward.log.  Ctrl-C stops everything.
 

@@ -140,18 +140,14 @@ all_done() {
 
 @test "two nodes on one database share the work, nothing twice" {
 	start_steward
-	local first=$STEWARD_PID
-	sed "s#$STEWARD_RUN#$STEWARD_DIR/run2#" "$STEWARD_DIR/steward.conf" >"$STEWARD_DIR/second.conf"
-	"$STEWARD_DIR/bin/steward" -c "$STEWARD_DIR/second.conf" >>"$STEWARD_DIR/log" 2>&1 3>&- &
-	local second=$!
-	wait_until 10 is_ready_after 1
+	start_second
 	make_matches 300
 	finalize
 	wait_until 15 all_done
 	books_are_right
 	[ "$(count "workspace_provisioning_queue WHERE status = 'completed'")" = 300 ]
-	kill -TERM "$second" "$first"
-	wait "$second" "$first"
+	stop_second
+	stop_steward
 }
 
 @test "a second approval of the project replaces the advisor, in one workspace" {
@@ -228,7 +224,7 @@ all_done() {
 	make_matches 3
 	finalize
 	wait_until 5 database_is down
-	[[ $(database_detail) == *"permission denied"*provision_batch*"stewardctl db setup"* ]]
+	[[ $(database_detail) == *"permission denied"*provision_batch*"stewardctl db verify"* ]]
 	[ "$(count "workspace_provisioning_queue WHERE status = 'pending' AND attempt_count = 0")" = 3 ]
 	sql -c 'GRANT EXECUTE ON FUNCTION steward.provision_batch(text, int) TO steward_worker'
 	wait_until 5 nothing_waits
@@ -243,7 +239,7 @@ all_done() {
 	make_matches 3
 	finalize
 	wait_until 5 database_is schema_old
-	[[ $(database_detail) == *provision_batch*"stewardctl db migrate"* ]]
+	[[ $(database_detail) == *provision_batch*"stewardctl db verify"* ]]
 	[ "$(count "workspace_provisioning_queue WHERE status = 'pending' AND attempt_count = 0")" = 3 ]
 	sql -c 'ALTER FUNCTION steward.gone(text, int) RENAME TO provision_batch'
 	wait_until 5 nothing_waits
@@ -281,13 +277,13 @@ all_done() {
 
 @test "a server that has become read-only: nothing is counted, a new session is tried until one writes" {
 	steward_set workers.provisioning.processes 1
-	sql -c 'ALTER ROLE steward SET default_transaction_read_only = on'
+	sql -c "ALTER ROLE steward IN DATABASE $PGDATABASE SET default_transaction_read_only = on"
 	start_steward
 	make_matches 2
 	finalize
 	wait_until 5 database_is down
 	[[ $(database_detail) == *"read-only transaction"* ]]
-	sql -c 'ALTER ROLE steward RESET default_transaction_read_only'
+	sql -c "ALTER ROLE steward IN DATABASE $PGDATABASE RESET default_transaction_read_only"
 	wait_until 5 nothing_waits
 	wait_until 5 database_is up
 	[ "$(count "workspace_provisioning_queue WHERE attempt_count > 0")" = 0 ]
@@ -316,7 +312,7 @@ all_done() {
 	SQL
 	steward_set workers.provisioning.processes 1
 	start_steward
-	is_asleep() { [ "$(count "pg_stat_activity WHERE application_name = 'steward/provisioning[0]' AND wait_event = 'PgSleep'")" = 1 ]; }
+	is_asleep() { [ "$(count "pg_stat_activity WHERE application_name = 'steward/provisioning[0]' AND datname = current_database() AND wait_event = 'PgSleep'")" = 1 ]; }
 	wait_until 5 is_asleep
 	worker=$(pid_of provisioning 0)
 	kill -KILL "$STEWARD_PID"

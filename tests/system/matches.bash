@@ -68,7 +68,7 @@ database_detail() {
 
 # is_stuck_on_a_lock [KIND] - a worker's batch waits for somebody's row lock
 is_stuck_on_a_lock() {
-	[ "$(count "pg_stat_activity WHERE application_name LIKE 'steward/${1:-provisioning}%' AND wait_event_type = 'Lock'")" -gt 0 ]
+	[ "$(count "pg_stat_activity WHERE application_name LIKE 'steward/${1:-provisioning}%' AND datname = current_database() AND wait_event_type = 'Lock'")" -gt 0 ]
 }
 
 # hold_lock SQL - keep what the statement locks until release_lock

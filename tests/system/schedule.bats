@@ -30,9 +30,7 @@ setup() {
 }
 
 teardown() {
-	for pid in ${second:-}; do
-		kill -KILL "$pid" 2>/dev/null || true
-	done
+	sql -c 'GRANT EXECUTE ON FUNCTION steward.job_start(text, text) TO steward_worker'
 	steward_teardown
 }
 
@@ -49,8 +47,9 @@ job() {
 # runs AT_LEAST CONDITION
 runs() { [ "$(count "steward.job_run WHERE $2")" -ge "$1" ]; }
 
-goes_on() { runs 1 "status = 'running'" && [ "$(count "pg_stat_activity WHERE wait_event = 'PgSleep'")" = 1 ]; }
-does_not_sleep() { [ "$(count "pg_stat_activity WHERE wait_event = 'PgSleep'")" = 0 ]; }
+SLEEPS="wait_event = 'PgSleep' AND datname = current_database()"
+goes_on() { runs 1 "status = 'running'" && [ "$(count "pg_stat_activity WHERE $SLEEPS")" = 1 ]; }
+does_not_sleep() { [ "$(count "pg_stat_activity WHERE $SLEEPS")" = 0 ]; }
 
 @test "a job is run at its time, never before it, and written down" {
 	start_steward
@@ -62,8 +61,6 @@ does_not_sleep() { [ "$(count "pg_stat_activity WHERE wait_event = 'PgSleep'")" 
 	[ "$(count "steward.job_run WHERE started_at < scheduled_at")" = 0 ]
 	[ "$(count "steward.job_run WHERE status <> 'completed' OR rows <> 1 OR message <> 'done' OR worker NOT LIKE 'worker-%' OR manual")" = 0 ]
 	[ "$(count "steward.job_run r WHERE NOT EXISTS (SELECT FROM public.job_effect f WHERE f.slot = r.scheduled_at)")" = 0 ]
-	# The bench says how punctual it is; here a machine may be busy.
-	[ "$(sql -c "SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY started_at - scheduled_at) < interval '50 ms' FROM steward.job_run")" = t ]
 	logged 'event=job_completed .*job=tick rows=1'
 	[ "$(sql -c "SELECT count(DISTINCT scheduled_at) = 1 + extract(epoch FROM max(scheduled_at) - min(scheduled_at)) FROM steward.job_run")" = t ]
 }
@@ -104,10 +101,38 @@ does_not_sleep() { [ "$(count "pg_stat_activity WHERE wait_event = 'PgSleep'")" 
 	sql -c "UPDATE steward.job_schedule SET next_at = steward.now()"
 	start_steward
 	wait_until 5 goes_on
-	sql -c "INSERT INTO public.job_effect VALUES (NULL)" -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'" >/dev/null
+	sql -c "INSERT INTO public.job_effect VALUES (NULL)" -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE $SLEEPS" >/dev/null
 	wait_until 5 runs 1 "status = 'completed'"
 	[ "$(count "steward.job_run")" = 1 ]
 	[ "$(field provisioning 0 restarts)" = 0 ]
+}
+
+@test "a revoked grant: status says so all the time, it is tried ever more seldom, and goes on by itself" {
+	# A worker whose own work succeeds all the while.
+	for kind in provisioning sla_monitor capacity_snapshot escalation_cleanup; do steward_set workers.$kind.processes 0; done
+	steward_set queue_fallback.tick 100
+	job tick job_good '1 s' "worker = 'queue_fallback'"
+	start_steward
+	wait_until 5 runs 1 "status = 'completed'"
+	sql -c 'REVOKE EXECUTE ON FUNCTION steward.job_start(text, text) FROM steward_worker'
+	failures() { grep -c 'event=statement_failed .*statement=job_start' "$STEWARD_DIR/log" || true; }
+	is_denied() { ask ask_status | grep -q '^node .* database=down ' && [[ $(database_detail) == *"permission denied"*job_start* ]]; }
+	wait_until 5 is_denied
+	# What other statements do meanwhile does not hide it.
+	local until=$((SECONDS + 3)) looks=0
+	while ((SECONDS < until)); do
+		looks=$((looks + 1))
+		is_denied || { echo "look $looks: $(ask ask_status | head -n 1) $(database_detail)"; false; }
+		sleep 0.05
+	done
+	echo "failures: $(failures), looks: $looks"
+	[ "$(failures)" -ge 2 ]
+	[ "$(failures)" -lt 30 ]
+	before=$(count "steward.job_run WHERE status = 'completed'")
+	sql -c 'GRANT EXECUTE ON FUNCTION steward.job_start(text, text) TO steward_worker'
+	wait_until 5 runs "$((before + 2))" "status = 'completed'"
+	wait_until 5 database_is up
+	[ "$(field queue_fallback 0 restarts)" = 0 ]
 }
 
 @test "asked to stop in the middle of a job, a worker finishes it" {
@@ -147,20 +172,12 @@ does_not_sleep() { [ "$(count "pg_stat_activity WHERE wait_event = 'PgSleep'")" 
 @test "two nodes with two processes each run a slot once" {
 	steward_set workers.provisioning.processes 2
 	job tick job_good '1 s'
-	mkdir "$STEWARD_DIR/other"
-	sed "s,^run_directory.*,run_directory = \"$STEWARD_DIR/other/run\";,; s,^node.*,," "$STEWARD_DIR/steward.conf" >"$STEWARD_DIR/other/steward.conf"
-	chmod 755 "$STEWARD_DIR/other"
-	[ -z "$STEWARD_USER" ] || chown "$STEWARD_USER" "$STEWARD_DIR/other"
 	start_steward
-	"$STEWARD_DIR/bin/steward" -c "$STEWARD_DIR/other/steward.conf" >>"$STEWARD_DIR/other/log" 2>&1 3>&- &
-	second=$!
-	wait_until 10 grep -q event=steward_ready "$STEWARD_DIR/other/log"
+	start_second
 	from=$(count steward.job_run)
 	wait_until 10 runs "$((from + 5))" "status = 'completed'"
 	sql -c "SELECT steward.job_enable('tick', false)" >/dev/null
-	kill -TERM "$second"
-	wait "$second"
-	second=
+	stop_second
 	stop_steward
 	[ "$(count public.job_effect)" = "$(sql -c 'SELECT count(DISTINCT slot) FROM public.job_effect')" ]
 	[ "$(count "steward.job_run WHERE status = 'completed'")" = "$(count public.job_effect)" ]
@@ -227,10 +244,11 @@ does_not_sleep() { [ "$(count "pg_stat_activity WHERE wait_event = 'PgSleep'")" 
 	run ctl clock advance 1d --admin "$admin"
 	[ "$status" -eq 1 ]
 	[[ $output == *"database $PGDATABASE is not marked as one for tests, so its clock is not moved; mark one with: stewardctl db setup --test" ]]
-	run ctl clock set now --admin "host=$PGHOST user=steward dbname=$PGDATABASE"
-	[ "$status" -ne 0 ]
 	run -0 ctl db setup --test --admin "$admin"
 	[[ $output == *"marked the database as one for tests"* ]]
+	run ctl clock set '2031-02-03' --admin "host=$PGHOST user=steward dbname=$PGDATABASE"
+	echo "$output"
+	[ "$status" -eq 77 ]
 	job night job_good '@daily'
 	start_steward
 	wait_until 5 has_state provisioning 0 ready

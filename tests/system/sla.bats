@@ -31,9 +31,19 @@ due() {
 	SQL
 }
 
-# monitor NAME MOST - turns until nothing is due, whatever becomes of one of them
+# monitor NAME MOST - turns until nothing is due, whatever becomes of one of them; for a minute at most
 monitor() {
-    while [ "$(sql -c "SET application_name = 'monitor'" -c "SELECT COALESCE(next_due_ms, -1) <= 1000 FROM steward.sla_turn('$1', $2)" 2>/dev/null || echo t)" != f ]; do :; done
+    local until=$((SECONDS + 60))
+    until [ "$(sql -c "SET application_name = 'monitor'; SET statement_timeout = '60s'" \
+        -c "SELECT COALESCE(next_due_ms, -1) <= 1000 FROM steward.sla_turn('$1', $2)" 2>>"$BATS_TEST_TMPDIR/err.$1")" = f ]; do
+        ((SECONDS < until)) || { echo "something is still due for $1" >&2; return 1; }
+    done
+}
+
+# in_batch - terminates a monitor that has written something of its batch; whether there was one
+in_batch() {
+    [ "$(sql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE application_name = 'monitor' AND datname = current_database() AND state = 'active' AND backend_xid IS NOT NULL LIMIT 1")" = t ]
 }
 
 # once N - each breach has one event and two notices, each warning one notice, all of them stamped
@@ -51,7 +61,7 @@ once() {
     due 1000
     local pids=()
     for i in 1 2 3 4; do monitor "m$i" 20 3>&- & pids+=($!); done
-    wait "${pids[@]}"
+    for pid in "${pids[@]}"; do wait "$pid"; done
     once 1000
 }
 
@@ -62,19 +72,23 @@ once() {
 	CREATE TRIGGER dawdle BEFORE INSERT ON public.escalation_events FOR EACH ROW EXECUTE FUNCTION public.dawdle();
 	CREATE TRIGGER dawdle BEFORE INSERT ON public.notification_outbox FOR EACH ROW EXECUTE FUNCTION public.dawdle();
 	SQL
-    local pids=()
+    local pids=() hits=0
     for i in 1 2; do monitor "m$i" 40 3>&- & pids+=($!); done
     for i in $(seq 12); do
         sleep 0.15
         if [ $((i % 2)) = 0 ]; then
-            sql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'monitor' AND datname = current_database() AND state = 'active' LIMIT 1" >/dev/null
+            ! in_batch || hits=$((hits + 1))
         else
             shell=$(pgrep -P "${pids[0]}" | head -1)
             victim=$(pgrep -P "${shell:-0}" -x psql | head -1)
             [ -z "$victim" ] || kill -9 "$victim" 2>/dev/null || true
         fi
     done
-    wait "${pids[@]}"
+    for pid in "${pids[@]}"; do wait "$pid"; done
+    echo "terminated in the middle of a batch: $hits"
+    [ "$hits" -ge 1 ]
+    # The server's word that the statement did not end before.
+    grep -q 'terminating connection due to administrator command' "$BATS_TEST_TMPDIR"/err.m*
     once 300
 }
 

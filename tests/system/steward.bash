@@ -8,6 +8,8 @@
 #   steward_set KEY VALUE     a setting, as supervisor.heartbeat 100; libconfig syntax on the right
 #   start_steward [ARGS]      returns when it has said READY
 #   stop_steward              SIGTERM, and waits; its exit status
+#   start_second              another node beside it, on the same database; its pid is $STEWARD_SECOND
+#   stop_second               as stop_steward
 #   steward_teardown          ends and removes whatever is left
 #   wait_until SECONDS CMD    until the command succeeds
 #   ask QUESTION [FIELD=VAL]  see ask.c
@@ -121,10 +123,31 @@ stop_steward() {
 	wait "$STEWARD_PID"
 }
 
+start_second() {
+	local before
+	before=$(grep -c 'event=steward_ready ' "$STEWARD_DIR/log") || true
+	sed "s#$STEWARD_RUN#$STEWARD_DIR/run2#" "$STEWARD_DIR/steward.conf" >"$STEWARD_DIR/second.conf"
+	"$STEWARD_DIR/bin/steward" -c "$STEWARD_DIR/second.conf" >>"$STEWARD_DIR/log" 2>&1 3>&- &
+	STEWARD_SECOND=$!
+	wait_until 10 is_ready_after "$before"
+}
+
+stop_second() {
+	local pid=$STEWARD_SECOND
+	STEWARD_SECOND=
+	kill -TERM "$pid"
+	wait "$pid"
+}
+
 # Nothing that this test started is left, also when it failed half-way.
 steward_teardown() {
+	local pid
 	[ -n "${STEWARD_DIR:-}" ] || return 0
-	[ -z "${STEWARD_PID:-}" ] || kill -KILL "$STEWARD_PID" 2>/dev/null || true
+	# Supervisors first, and they have to be gone: one that lives replaces the workers that are killed.
+	for pid in ${STEWARD_PID:-} ${STEWARD_SECOND:-}; do
+		kill -KILL "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+	done
 	[ -z "${STEWARD_LISTENER:-}" ] || kill "$STEWARD_LISTENER" 2>/dev/null || true
 	for pid in $(steward_processes); do
 		kill -KILL "$pid" 2>/dev/null || true

@@ -80,6 +80,7 @@ safety_poll_ms(const struct config *cfg)
 static const struct worker_ops ops = {
 	.self           = WORKER_provisioning,
 	.channel        = "steward_provisioning",
+	.scheduled      = true,
 	.state_size     = sizeof(struct provisioning),
 	.work           = work,
 	.safety_poll_ms = safety_poll_ms,

@@ -20,11 +20,10 @@ struct queue_fallback {
 	int64_t pause_ms; /* before the next look at what somebody holds */
 };
 
-/* After a pass that left something: at once when it got on, else somebody holds what it needs, and it pauses. */
-static int64_t
-pause_ms(int64_t last_ms, bool got_on)
+static bool
+is_true(const char *value)
 {
-	return got_on ? 0 : MIN(MAX(2 * last_ms, 1), PAUSE_MAX_MS);
+	return value != NULL && value[0] == 't';
 }
 
 static void
@@ -33,17 +32,17 @@ on_drained(struct worker *w, const struct db_result *r)
 	struct queue_fallback *q        = worker_state(w);
 	int64_t                assigned = db_int8(r, 0, "assigned", 0);
 	int64_t                tried    = db_int8(r, 0, "tried", 0);
-	const char            *more     = db_named_text(r, 0, "more");
+	bool                   has_more = is_true(db_named_text(r, 0, "more"));
+	bool                   is_busy  = is_true(db_named_text(r, 0, "busy"));
 
 	worker_count(w, (uint64_t)assigned, 0);
-	if (tried > 0)
-		log_event(LOG_debug, "queue_drained", "assigned=%" PRId64 " tried=%" PRId64, assigned, tried);
-	if (more == NULL || more[0] != 't') {
-		q->pause_ms = 0;
+	if (tried > 0 || is_busy)
+		log_event(LOG_debug, "queue_drained", "assigned=%" PRId64 " tried=%" PRId64 " busy=%d", assigned, tried, is_busy);
+	/* What somebody holds is looked at again after a pause that grows. */
+	q->pause_ms = is_busy && !has_more ? MIN(MAX(2 * q->pause_ms, 1), PAUSE_MAX_MS) : 0;
+	if (!has_more && !is_busy)
 		return;
-	}
 	/* Another window for what is known already would be time lost. */
-	q->pause_ms     = pause_ms(q->pause_ms, assigned > 0 || tried >= worker_config(w)->queue_fallback_batch);
 	q->is_gathering = true;
 	q->drain_ms     = worker_now_ms(w) + q->pause_ms;
 	worker_wake_in(w, q->pause_ms);
@@ -54,7 +53,8 @@ work(struct worker *w, struct error *e)
 {
 	struct queue_fallback *q = worker_state(w);
 	char                   batch[24];
-	const char *const      parameters[] = { worker_id(w), batch };
+	/* Nothing overtakes what somebody holds, but not for ever. */
+	const char *const parameters[] = { worker_id(w), batch, q->pause_ms >= PAUSE_MAX_MS ? "t" : "f" };
 
 	if (!q->is_gathering) {
 		q->is_gathering = true;
