@@ -345,6 +345,9 @@ BEGIN
     END LOOP;
 END $$;
 -- Two sessions: who is just moving elsewhere is not given work in the old unit.
+-- Whom chance left of the others, nobody knows.
+SELECT pg_temp.staff(:'arabic', most => 20) AS bob
+\gset
 SELECT dblink_connect('mover', format('host=%s port=%s user=%s dbname=%s', :'HOST', :'PORT', :'USER', current_database()));
 SELECT dblink_exec('mover', format('BEGIN; UPDATE staff_profiles SET unit_id = %L WHERE user_id = %L', :'translation', :'bob'));
 SET lock_timeout = '50ms';

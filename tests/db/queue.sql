@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir staff.psql
 
-SELECT plan(58);
+SELECT plan(65);
 
 SELECT pg_temp.unit('home', 100), pg_temp.unit('other', 100), pg_temp.skills('a', 'b', 'c', 'd');
 SELECT id AS org FROM organizations WHERE is_default
@@ -231,6 +231,42 @@ SELECT is(count(*), 0::bigint, 'and nothing waits') FROM assignment_queue;
 SELECT is(count(*), 0::bigint, 'no count is wrong') FROM steward.recount_assignments(false);
 ROLLBACK;
 
+-- A rule that lifts the limit of a full unit does so for the work that it covers, and for no other.
+BEGIN;
+SELECT pg_temp.unit('home', 1), pg_temp.staff('one', 'home', '{a,b}', 1);
+INSERT INTO assignment_rules (name_ar, name_en, unit_id, required_skills, capacity_check_enabled) VALUES ('r', 'r', md5('unit home')::uuid, pg_temp.skills('b'), false);
+SELECT pg_temp.wait('i' || i, '{a}', 'normal', i) FROM generate_series(1, 150) i;
+SELECT pg_temp.wait('covered', '{b}', 'low');
+UPDATE staff_profiles SET individual_wip_limit = 6;
+SELECT results_eq($$SELECT * FROM steward.queue_drain('test', 100)$$, 'VALUES (1, 1, false, false)', 'work that no rule covers is not tried in a full unit');
+SELECT is(pg_temp.served(), '{covered}', 'the covered is given');
+ROLLBACK;
+
+-- What somebody holds keeps its note, and nothing overtakes it unless asked to.
+BEGIN;
+SELECT pg_temp.staff('one', 'home', '{a}', 5), pg_temp.wait('first', '{a}', 'urgent'), pg_temp.wait('second', '{a}');
+SELECT id AS first FROM assignment_queue WHERE work_item_id = 'first' \gset
+COMMIT;
+SELECT dblink_connect('other', format('host=%s dbname=%s user=%s', current_setting('unix_socket_directories'), current_database(), current_user)) \g /dev/null
+SELECT dblink_exec('other', 'BEGIN') \g /dev/null
+SELECT dblink_exec('other', format('UPDATE assignment_queue SET notes = ''held'' WHERE id = %L', :'first')) \g /dev/null
+DELETE FROM steward.capacity_freed;
+SELECT pg_temp.finish_item('one 1');
+SELECT results_eq($$SELECT * FROM steward.queue_drain('test', 100)$$, 'VALUES (0, 1, false, true)', 'what somebody holds is not overtaken');
+SELECT ok(EXISTS (SELECT FROM steward.capacity_freed), 'and the note is kept');
+SELECT dblink_exec('other', 'COMMIT') \g /dev/null
+SELECT results_eq($$SELECT * FROM steward.queue_drain('test', 100)$$, 'VALUES (1, 1, false, false)', 'when it is let go it is served');
+SELECT is(work_item_id, 'second', 'and the other waits') FROM assignment_queue;
+-- Giving an item away by hand while steward does does not wait for it.
+SELECT dblink_exec('other', 'BEGIN') \g /dev/null
+SELECT * FROM dblink('other', format('SELECT pg_advisory_xact_lock(steward.item_lock_key(%L, %L, %L))::text', :'org', 'second', 'ticket')) t(nothing text) \g /dev/null
+SELECT throws_ok($$INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority) VALUES ('second', 'ticket', md5('staff one')::uuid, 'normal')$$,
+    '55P03', 'work item second is being given to somebody at this moment', 'one of the two who give an item away is told to try again');
+SELECT dblink_exec('other', 'ROLLBACK') \g /dev/null
+SELECT dblink_disconnect('other') \g /dev/null
+DELETE FROM assignment_queue;
+DELETE FROM assignments;
+
 SELECT is(count(*), 0::bigint, 'every test cleaned up') FROM assignment_queue;
 
-SELECT * FROM finish();
+-- No finish(): it counts what the rollbacks took back.
