@@ -43,7 +43,9 @@ BEGIN
     -- What work may need: one to three skills that some person holds together.
     CREATE TABLE bench.need AS
     SELECT row_number() OVER () AS n, p.skills[1:1 + (random() * 2)::int] AS skills
-      FROM (SELECT s.skills FROM public.staff_profiles s ORDER BY random() LIMIT 1000) p;
+      FROM (SELECT s.skills FROM public.staff_profiles s
+             CROSS JOIN generate_series(1, 1 + 1000 / (SELECT count(*)::int FROM bench.person))
+             ORDER BY random() LIMIT 1000) p;
     ALTER TABLE bench.need ADD PRIMARY KEY (n);
 END $$;
 
