@@ -128,8 +128,9 @@ const char *db_text(const struct db_result *r, int row, int column);
 enum db_shape { DB_SHAPE_TEXT, DB_SHAPE_NUMBER, DB_SHAPE_BOOL, DB_SHAPE_JSON, DB_SHAPE_TIME };
 enum db_shape db_column_shape(const struct db_result *r, int column);
 
-/* By name; a missing column is our own bug.  `fallback` for SQL NULL. */
+/* By name; a missing column is our own bug.  `fallback` for SQL NULL, which is not true either. */
 int64_t     db_int8(const struct db_result *r, int row, const char *column, int64_t fallback);
+bool        db_bool(const struct db_result *r, int row, const char *column);
 const char *db_named_text(const struct db_result *r, int row, const char *column);
 
 void db_result_free(struct db_result *r);

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Object ids of pg_type whose text is more than text. */
 enum {
@@ -82,6 +83,14 @@ db_int8(const struct db_result *r, int row, const char *column, int64_t fallback
 	const char *text = db_named_text(r, row, column);
 
 	return text != NULL ? strtoll(text, NULL, 10) : fallback;
+}
+
+bool
+db_bool(const struct db_result *r, int row, const char *column)
+{
+	const char *text = db_named_text(r, row, column);
+
+	return text != NULL && strcmp(text, "t") == 0;
 }
 
 void

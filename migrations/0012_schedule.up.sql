@@ -411,7 +411,7 @@ BEGIN
        AND p.proallargtypes = ARRAY['timestamptz'::regtype, 'bigint'::regtype, 'text'::regtype]::oid[]
        AND p.proargnames[2:3] = '{rows,message}';
     IF called IS NULL THEN
-        RAISE EXCEPTION 'job %: call "%" is no function (slot timestamptz, OUT rows bigint, OUT message text), as in "steward.sla_job(timestamptz)"',
+        RAISE EXCEPTION 'job %: call "%" is no function (slot timestamptz, OUT rows bigint, OUT message text), as in "steward.job_sla_monitoring(timestamptz)"',
             NEW.name, NEW.call USING ERRCODE = 'invalid_parameter_value';
     END IF;
     NEW.call := called;

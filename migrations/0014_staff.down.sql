@@ -12,3 +12,4 @@ DROP FUNCTION steward.skill_in_use();
 DROP FUNCTION steward.staff_check();
 DROP FUNCTION steward.skill_set(uuid, uuid[]);
 DROP FUNCTION steward.unit_parent_check();
+DROP FUNCTION steward.organization_of_unit(uuid);

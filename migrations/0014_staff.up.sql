@@ -28,6 +28,13 @@ COMMENT ON INDEX public.idx_org_units_parent IS 'the children of a unit';
 COMMENT ON INDEX public.idx_org_units_name_ar_parent IS 'names are unique among siblings';
 COMMENT ON INDEX public.idx_org_units_name_en_parent IS 'names are unique among siblings';
 
+CREATE FUNCTION steward.organization_of_unit(unit uuid) RETURNS uuid
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE((SELECT u.organization_id FROM public.organizational_units u WHERE u.id = unit),
+                    (SELECT o.id FROM public.organizations o WHERE o.is_default))
+$$;
+COMMENT ON FUNCTION steward.organization_of_unit(uuid) IS 'the organisation of a unit, else the default one';
+
 CREATE FUNCTION steward.unit_parent_check() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -35,9 +42,7 @@ DECLARE
     steps    int := 0;
 BEGIN
     IF NEW.organization_id IS NULL THEN
-        NEW.organization_id := COALESCE(
-            (SELECT u.organization_id FROM public.organizational_units u WHERE u.id = NEW.parent_unit_id),
-            (SELECT o.id FROM public.organizations o WHERE o.is_default));
+        NEW.organization_id := steward.organization_of_unit(NEW.parent_unit_id);
     END IF;
     IF TG_OP = 'UPDATE' AND ancestor IS NOT NULL THEN
         -- Two who hang one unit under the other's at the same moment would both see a tree.
@@ -154,9 +159,7 @@ CREATE FUNCTION steward.staff_check() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NEW.organization_id IS NULL THEN
-        NEW.organization_id := COALESCE(
-            (SELECT u.organization_id FROM public.organizational_units u WHERE u.id = NEW.unit_id),
-            (SELECT o.id FROM public.organizations o WHERE o.is_default));
+        NEW.organization_id := steward.organization_of_unit(NEW.unit_id);
     END IF;
     NEW.skills := steward.skill_set(NEW.organization_id, NEW.skills);
     RETURN NEW;

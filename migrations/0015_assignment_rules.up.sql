@@ -37,9 +37,7 @@ CREATE FUNCTION steward.rule_check() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NEW.organization_id IS NULL THEN
-        NEW.organization_id := COALESCE(
-            (SELECT u.organization_id FROM public.organizational_units u WHERE u.id = NEW.unit_id),
-            (SELECT o.id FROM public.organizations o WHERE o.is_default));
+        NEW.organization_id := steward.organization_of_unit(NEW.unit_id);
     END IF;
     NEW.required_skills := steward.skill_set(NEW.organization_id, NEW.required_skills);
     RETURN NEW;

@@ -45,9 +45,7 @@ CREATE FUNCTION steward.queue_check() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NEW.organization_id IS NULL THEN
-        NEW.organization_id := COALESCE(
-            (SELECT u.organization_id FROM public.organizational_units u WHERE u.id = NEW.target_unit_id),
-            (SELECT o.id FROM public.organizations o WHERE o.is_default));
+        NEW.organization_id := steward.organization_of_unit(NEW.target_unit_id);
     END IF;
     NEW.required_skills := steward.skill_set(NEW.organization_id, NEW.required_skills);
     RETURN NEW;

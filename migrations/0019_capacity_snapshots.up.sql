@@ -27,7 +27,7 @@ COMMENT ON INDEX public.idx_snapshots_unit IS 'the days of a unit';
 CREATE FUNCTION steward.organization_from_unit() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    SELECT u.organization_id INTO NEW.organization_id FROM public.organizational_units u WHERE u.id = NEW.unit_id;
+    NEW.organization_id := steward.organization_of_unit(NEW.unit_id);
     RETURN NEW;
 END $$;
 COMMENT ON FUNCTION steward.organization_from_unit() IS 'fills organization_id from the unit';

@@ -5,7 +5,6 @@
  * where db setup --test has said that nothing there is in earnest.
  */
 #include <stdio.h>
-#include <string.h>
 
 #include "ask.h"
 #include "clock.h"
@@ -28,7 +27,7 @@ print(struct ask *ask, struct error *e)
 	output_line(o, "%s, %s%sthe real time%s", db_named_text(r, 0, "now"),
 	    ms != 0 ? clock_format_duration((ms < 0 ? -ms : ms) / 1000, duration) : "",
 	    ms > 0 ? " ahead of " : ms < 0 ? " behind " : "",
-	    strcmp(db_named_text(r, 0, "movable"), "t") == 0 ? "; this database is one for tests" : "");
+	    db_bool(r, 0, "movable") ? "; this database is one for tests" : "");
 	return output_finish(o, e);
 }
 
@@ -47,7 +46,7 @@ require_test(struct ask *ask, struct error *e)
 	CLEANUP(db_result_cleanup) struct db_result *r = NULL;
 	enum err rc = ask_query(ask, "SELECT movable FROM steward.clock_show()", NULL, &r, e);
 
-	if (rc != ERR_ok || strcmp(db_text(r, 0, 0), "t") == 0)
+	if (rc != ERR_ok || db_bool(r, 0, "movable"))
 		return rc;
 	return err_set(e, ERR_refused,
 	    "database %s is not marked as one for tests, so its clock is not moved; mark one with: stewardctl db setup --test",

@@ -282,7 +282,7 @@ verify(const struct command_context *c, const struct admin *a, struct error *e)
 		return err_set(e, ERR_not_found, "there is no match %s", c->argv[0]);
 	rows_put_list(c->out, "items", r);
 	for (int i = 0; i < db_rows(r); i++) {
-		bool ok = strcmp(db_named_text(r, i, "ok"), "t") == 0;
+		bool ok = db_bool(r, i, "ok");
 
 		output_tinted(c->out, ok ? TONE_good : TONE_bad, "[%c] %-11s %s", ok ? 'x' : ' ',
 		    db_named_text(r, i, "tick"), db_named_text(r, i, "detail"));

@@ -53,7 +53,7 @@ static void
 tell_overdue(struct output *o, const struct db_result *jobs)
 {
 	for (int i = 0; i < db_rows(jobs) && !output_has_fields(o); i++)
-		if (strcmp(db_named_text(jobs, i, "overdue"), "t") == 0)
+		if (db_bool(jobs, i, "overdue"))
 			output_tinted(o, TONE_warn, "%s is overdue: no worker %s takes it; see: stewardctl status",
 			    db_named_text(jobs, i, "name"), db_named_text(jobs, i, "worker"));
 }
@@ -163,7 +163,7 @@ set(const struct command_context *c, const struct admin *a, const char *enabled,
 	if (rc != ERR_ok)
 		return rc;
 	rows_put(c->out, r, 0);
-	is_enabled = strcmp(db_named_text(r, 0, "enabled"), "t") == 0;
+	is_enabled = db_bool(r, 0, "enabled");
 	output_line(c->out, "%s is %s%s", c->argv[0], is_enabled ? "enabled and runs next at " : "disabled",
 	    is_enabled ? rows_shown(r, 0, 2, time) : "");
 	return output_finish(c->out, e);

@@ -188,7 +188,7 @@ find_database(struct setup *s, bool *ours, struct error *e)
 	s->has_database = db_rows(row) > 0;
 	if (!s->has_database)
 		return ERR_ok;
-	*ours = strcmp(db_named_text(row, 0, "ours"), "t") == 0;
+	*ours = db_bool(row, 0, "ours");
 	if (strcmp(db_named_text(row, 0, "encoding"), "UTF8") != 0)
 		return err_set(e, ERR_refused, "database %s exists with encoding %s; steward needs UTF8", name,
 		    db_named_text(row, 0, "encoding"));

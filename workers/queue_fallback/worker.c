@@ -20,20 +20,14 @@ struct queue_fallback {
 	int64_t pause_ms; /* before the next look at what somebody holds */
 };
 
-static bool
-is_true(const char *value)
-{
-	return value != NULL && value[0] == 't';
-}
-
 static void
 on_drained(struct worker *w, const struct db_result *r)
 {
 	struct queue_fallback *q        = worker_state(w);
 	int64_t                assigned = db_int8(r, 0, "assigned", 0);
 	int64_t                tried    = db_int8(r, 0, "tried", 0);
-	bool                   has_more = is_true(db_named_text(r, 0, "more"));
-	bool                   is_busy  = is_true(db_named_text(r, 0, "busy"));
+	bool                   has_more = db_bool(r, 0, "more");
+	bool                   is_busy  = db_bool(r, 0, "busy");
 
 	worker_count(w, (uint64_t)assigned, 0);
 	if (tried > 0 || is_busy)
