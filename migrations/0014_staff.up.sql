@@ -188,6 +188,22 @@ COMMENT ON FUNCTION steward.skill_in_use() IS 'a skill that somebody holds is no
 CREATE TRIGGER skill_in_use BEFORE DELETE ON public.skills FOR EACH ROW EXECUTE FUNCTION steward.skill_in_use();
 COMMENT ON TRIGGER skill_in_use ON public.skills IS 'a skill that somebody holds is not deleted';
 
+-- Inside a definer function current_user is its owner; the setting still names the
+-- caller.  Rights and not names decide, as they do for row security: a login that was
+-- only granted authenticated is no backend, and one that would first have to SET ROLE
+-- (NOINHERIT) is not either until it does.
+CREATE FUNCTION steward.is_backend() RETURNS boolean
+    LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    caller name := COALESCE(NULLIF(current_setting('role'), 'none'), session_user);
+BEGIN
+    RETURN pg_has_role(caller, 'service_role', 'USAGE') OR pg_has_role(caller, 'steward_worker', 'USAGE')
+        OR pg_has_role(caller, 'steward_owner', 'USAGE');
+END $$;
+COMMENT ON FUNCTION steward.is_backend() IS
+    'whether the role that called, also inside a definer function, has the rights of the trusted backend, a worker or the owner';
+GRANT EXECUTE ON FUNCTION steward.is_backend() TO authenticated, service_role;
+
 -- One look-up per statement; policies wrap these in a SELECT.  Being supervisor or
 -- administrator is a set of units, so that every branch of a policy is an index.
 -- In plpgsql, because a SQL function is planned again by every statement.

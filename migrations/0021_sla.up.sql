@@ -532,9 +532,7 @@ COMMENT ON FUNCTION steward.escalation_said(text, public.escalation_events, json
 
 CREATE FUNCTION steward.may_lead(organization uuid, unit uuid) RETURNS boolean
     LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN auth.uid() IS NULL
-                -- The setting still says who called, inside of definer functions too.
-                THEN NOT ARRAY[session_user::text, current_setting('role')] && '{anon,authenticated}'
+    SELECT CASE WHEN auth.uid() IS NULL THEN steward.is_backend()
                 WHEN unit IS NULL THEN organization = ANY (steward.led_organizations())
                 ELSE unit = ANY (steward.visible_units()) END
 $$;

@@ -34,7 +34,6 @@ DROP FUNCTION steward.staff_name(uuid);
 DROP FUNCTION steward.reach(jsonb, uuid, uuid);
 DROP FUNCTION steward.permit(boolean);
 DROP FUNCTION steward.caller_of(jsonb, boolean);
-DROP FUNCTION steward.invoker();
 DROP FUNCTION steward.request_check(text, jsonb);
 DROP FUNCTION steward.field_check(steward.api_field, jsonb);
 DROP FUNCTION steward.moment_of(text);

@@ -234,12 +234,6 @@ GRANT EXECUTE ON FUNCTION steward.request_check(text, jsonb) TO authenticated, s
 CREATE TYPE steward.caller AS (user_id uuid, organization_id uuid, role text, unit_id uuid);
 COMMENT ON TYPE steward.caller IS 'the user of the claims as staff of an organisation; role is staff, supervisor, admin, or service for the trusted backend without a user';
 
--- Inside a definer function current_user is its owner; the setting still names the caller.
-CREATE FUNCTION steward.invoker() RETURNS text
-    LANGUAGE sql STABLE AS $$ SELECT COALESCE(NULLIF(current_setting('role'), 'none'), session_user) $$;
-COMMENT ON FUNCTION steward.invoker() IS 'the role that called, also inside a definer function';
-GRANT EXECUTE ON FUNCTION steward.invoker() TO authenticated, service_role;
-
 CREATE FUNCTION steward.caller_of(request jsonb, member boolean DEFAULT true) RETURNS steward.caller
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -252,7 +246,7 @@ BEGIN
         NULL;    -- claims that are no claims name nobody
     END;
     IF me.user_id IS NULL THEN
-        IF steward.invoker() <> 'service_role' THEN
+        IF NOT steward.is_backend() THEN
             PERFORM steward.refuse(401, 'AUTH_REQUIRED', 'Unauthorized: the request names no user');
         END IF;
         me.role := 'service';
@@ -314,7 +308,7 @@ BEGIN
              WHERE u.id = person
                AND EXISTS (SELECT FROM public.staff_profiles p
                             WHERE p.user_id = person
-                              AND (steward.invoker() = 'service_role'
+                              AND (steward.is_backend()
                                    OR p.organization_id IN (SELECT o.organization_id FROM public.staff_profiles o WHERE o.user_id = auth.uid()))));
 END $$;
 COMMENT ON FUNCTION steward.staff_name(uuid) IS 'what somebody is called who is staff where the caller is';
