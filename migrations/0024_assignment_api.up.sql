@@ -879,8 +879,7 @@ BEGIN
     me := steward.reach(request, NULL, person);
     status := 200;
     done := steward.set_availability(organization => me.organization_id, person => person, status => q.status, until => q.unavailable_until,
-        reason => q.reason, actor => me.user_id,
-        source => CASE WHEN person = me.user_id THEN 'manual' WHEN me.role = 'service' THEN 'hr_system' ELSE 'supervisor_override' END);
+        reason => q.reason, actor => me.user_id, source => CASE me.role WHEN 'service' THEN 'hr_system' END);
     body := done - 'outcome'
         || jsonb_build_object('updated', true, 'unavailable_until', steward.iso((done ->> 'unavailable_until')::timestamptz));
     IF done ? 'reassigned_items' THEN
