@@ -17,6 +17,7 @@ DROP FUNCTION steward.answer_assignments_escalate(jsonb);
 DROP FUNCTION steward.escalation_told(jsonb, text);
 DROP FUNCTION steward.answer_assignments_update_status(jsonb);
 DROP FUNCTION steward.answer_assignments_manual_override(jsonb);
+DROP FUNCTION steward.may_override(uuid, uuid, text, public.work_item_type, boolean);
 DROP FUNCTION steward.answer_assignments_auto_assign(jsonb);
 DROP FUNCTION steward.answer_health_assignment_engine(jsonb);
 DROP FUNCTION steward.answer_escalations_report(jsonb);

@@ -334,6 +334,11 @@ BEGIN
         WHEN query_canceled THEN
             status := 504;
             body := steward.api_error('STATEMENT_TIMEOUT', 'the time for this request was over before it was done; nothing of it happened', NULL, NULL);
+        -- Others were in the way, and will not be for long.
+        WHEN lock_not_available OR transaction_rollback THEN
+            status := 503;
+            headers := '{"Retry-After": "1"}';
+            body := steward.api_error('RESOURCE_BUSY', 'what this request needs is just being changed; nothing of it happened, try again', NULL, NULL);
         WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, field = COLUMN_NAME,
                 words = PG_EXCEPTION_DETAIL;
@@ -358,7 +363,7 @@ BEGIN
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION steward.api_call(text, jsonb) IS
-    'has a request checked and answered; a refusal, or the caller''s statement_timeout, leaves nothing behind, and an error that is no answer goes on to the caller';
+    'has a request checked and answered; a refusal, the caller''s statement_timeout (504), or others that were in the way (503) leave nothing behind, and an error that is no answer goes on to the caller';
 GRANT EXECUTE ON FUNCTION steward.api_call(text, jsonb) TO authenticated, service_role;
 
 -- ---------------------------------------------------------------- shared parts of answers
@@ -725,6 +730,23 @@ COMMENT ON FUNCTION steward.answer_assignments_auto_assign(jsonb) IS
     'assigns (200) or queues (202) a work item; one that has been is answered the same again, as a duplicate';
 GRANT EXECUTE ON FUNCTION steward.answer_assignments_auto_assign(jsonb) TO authenticated, service_role;
 
+-- A supervisor neither gives work to another unit nor takes any from it.
+CREATE FUNCTION steward.may_override(organization uuid, unit uuid, work_item text, kind public.work_item_type, reassign boolean) RETURNS boolean
+    LANGUAGE sql STABLE AS $$
+    SELECT bool_and(steward.may_lead(organization, x.unit_id))
+      FROM (SELECT unit AS unit_id
+            UNION ALL
+            SELECT a.unit_id FROM public.assignments a
+             WHERE a.organization_id = organization AND a.work_item_id = work_item AND a.work_item_type = kind
+               AND a.status IN ('assigned', 'in_progress') AND reassign
+            UNION ALL
+            SELECT w.target_unit_id FROM public.assignment_queue w
+             WHERE w.organization_id = organization AND w.work_item_id = work_item AND w.work_item_type = kind
+               AND w.target_unit_id IS NOT NULL) x
+$$;
+COMMENT ON FUNCTION steward.may_override(uuid, uuid, text, public.work_item_type, boolean) IS
+    'whether the caller leads the unit that a work item is to go to, and those that it may come from';
+
 CREATE FUNCTION steward.answer_assignments_manual_override(request jsonb, OUT status int, OUT body jsonb)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -740,16 +762,13 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM steward.refuse(400, 'INVALID_REQUEST_BODY', 'Invalid assignee_id: that user is not a member of staff', 'assignee_id');
     END IF;
-    -- A supervisor neither gives work to another unit nor takes any from it.
-    PERFORM steward.permit(steward.may_lead(me.organization_id, unit));
-    PERFORM steward.permit(steward.may_lead(me.organization_id, x.unit_id))
-       FROM (SELECT a.unit_id FROM public.assignments a
-              WHERE a.organization_id = me.organization_id AND a.work_item_id = q.work_item_id
-                AND a.work_item_type = q.work_item_type AND a.status IN ('assigned', 'in_progress') AND q.reassign
-             UNION ALL
-             SELECT w.target_unit_id FROM public.assignment_queue w
-              WHERE w.organization_id = me.organization_id AND w.work_item_id = q.work_item_id
-                AND w.work_item_type = q.work_item_type AND w.target_unit_id IS NOT NULL) x;
+    PERFORM steward.permit(steward.may_override(me.organization_id, unit, q.work_item_id, q.work_item_type, q.reassign));
+    -- Once more under the locks that the override takes first: the item may have moved.
+    PERFORM pg_advisory_xact_lock(steward.item_lock_key(me.organization_id, q.work_item_id, q.work_item_type));
+    PERFORM FROM public.assignments a
+      WHERE a.organization_id = me.organization_id AND a.work_item_id = q.work_item_id
+        AND a.work_item_type = q.work_item_type AND a.status IN ('assigned', 'in_progress') FOR NO KEY UPDATE;
+    PERFORM steward.permit(steward.may_override(me.organization_id, unit, q.work_item_id, q.work_item_type, q.reassign));
     done := steward.assign_override(organization => me.organization_id, work_item => q.work_item_id, kind => q.work_item_type,
         assignee => q.assignee_id, priority => q.priority, override_reason => q.override_reason, actor => me.user_id,
         skills => CASE WHEN q.required_skills IS NULL THEN '{}' ELSE steward.skill_ids(me.organization_id, q.required_skills) END,
@@ -776,8 +795,12 @@ DECLARE
     allowed public.assignment_status[];
 BEGIN
     SELECT * INTO q FROM jsonb_to_record(request) AS r(assignment_id uuid, status public.assignment_status, version int);
-    SELECT x.* INTO a FROM public.assignments x WHERE x.id = q.assignment_id FOR NO KEY UPDATE;
-    IF NOT FOUND OR NOT steward.must_be_allowed(a.assignee_id = me.user_id OR steward.may_lead(a.organization_id, a.unit_id), a.organization_id) THEN
+    -- Rights come before the lock (see steward.escalate).
+    SELECT x.* INTO a FROM public.assignments x
+     WHERE x.id = q.assignment_id
+       AND steward.must_be_allowed(x.assignee_id = me.user_id OR steward.may_lead(x.organization_id, x.unit_id), x.organization_id)
+       FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
         PERFORM steward.refuse(404, 'RESOURCE_NOT_FOUND', 'Assignment not found');
     ELSIF q.version <> a.version THEN
         PERFORM steward.refuse(409, 'VERSION_CONFLICT', format('Assignment was changed meanwhile: version %s is now %s', q.version, a.version),
