@@ -697,10 +697,10 @@ END $$;
 COMMENT ON FUNCTION steward.job_enable(text, boolean, text) IS 'switches a job on or off and returns its row; on again, it goes on with the next slot';
 
 CREATE FUNCTION steward.schedule_list()
-    RETURNS TABLE (name text, worker text, schedule text, time_zone text, enabled boolean, overlap text, missed text,
-                   next_at timestamptz, last_started_at timestamptz, last_status text, last_duration_ms bigint, last_message text)
+    RETURNS TABLE (name text, worker text, call text, schedule text, time_zone text, enabled boolean, overlap text, missed text,
+                   updated_by text, next_at timestamptz, last_started_at timestamptz, last_status text, last_duration_ms bigint, last_message text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT s.name, s.worker, s.schedule, s.time_zone, s.enabled, s.overlap, s.missed, s.next_at,
+    SELECT s.name, s.worker, s.call, s.schedule, s.time_zone, s.enabled, s.overlap, s.missed, s.updated_by, s.next_at,
            r.started_at, r.status, (extract(epoch FROM r.finished_at - r.started_at) * 1000)::bigint, COALESCE(r.error, r.message)
       FROM steward.job_schedule s
       LEFT JOIN LATERAL (
