@@ -2,7 +2,7 @@
 
 \ir setup.psql
 
-SELECT plan(574);
+SELECT plan(600);
 
 CREATE FUNCTION pg_temp.call(who uuid, operation text, request jsonb DEFAULT '{}', role text DEFAULT 'authenticated',
                              OUT status int, OUT headers jsonb, OUT body jsonb) LANGUAGE plpgsql AS $$
@@ -153,6 +153,35 @@ SELECT is((d).status, 404, 'one of another organisation is not there'), is((d).b
 SELECT is((a).items, 'q-urgent-1 q-urgent-2', 'the first page'), is((b).items, 'q-high q-normal', 'the second'), is((c).items, 'q-any', 'the last'), is((a).body ->> 'has_next_page', 'true', 'more follow'),
        is((c).body ->> 'has_next_page', 'false', 'until the end'), is((c).body #>> '{items,0,position}', '5', 'positions go on'), is((a).body ->> 'total_pages', '3', 'of three'), is((z).body -> 'items', '[]', 'behind it is nothing')
   FROM pg_temp.queue(:'sue', '{"page_size": 2}') a, pg_temp.queue(:'sue', '{"page": "2", "page_size": "2"}') b, pg_temp.queue(:'sue', '{"page": 3, "page_size": 2}') c, pg_temp.queue(:'sue', '{"page": 4, "page_size": 2}') z;
+-- A cursor goes on behind what was seen, whatever came before it or went.
+CREATE FUNCTION pg_temp.pages(who uuid, operation text, request jsonb, list text, meanwhile text DEFAULT 'SELECT') RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    answer record;
+    seen   text[] := '{}';
+BEGIN
+    LOOP
+        SELECT * INTO answer FROM pg_temp.call(who, operation, request);
+        IF answer.status <> 200 THEN
+            RETURN answer.status || ' ' || (answer.body ->> 'error');
+        END IF;
+        seen := seen || (SELECT COALESCE(string_agg(COALESCE(i ->> 'position', '') || (i ->> 'work_item_id'), ' ' ORDER BY n), 'nothing') FROM jsonb_array_elements(answer.body -> list) WITH ORDINALITY e(i, n));
+        EXIT WHEN answer.body ->> 'next_cursor' IS NULL OR cardinality(seen) > 10;
+        request := (request - 'page' - 'offset') || jsonb_build_object('cursor', answer.body -> 'next_cursor');
+        EXECUTE meanwhile;
+    END LOOP;
+    RETURN array_to_string(seen, ' | ');
+END $$;
+SELECT is(pg_temp.pages(who, 'assignments_queue', request, 'items'), pages, format('by cursor: %s of %s', request, name))
+  FROM (VALUES (:'sue'::uuid, 'a supervisor', '{"page_size": 2}'::jsonb, '1q-urgent-1 2q-urgent-2 | 3q-high 4q-normal | 5q-any'), (:'sue', 'a supervisor', '{"page_size": 2, "page": 2}', '3q-high 4q-normal | 5q-any'),
+               (:'sue', 'a supervisor', '{"page_size": 1, "priority": "urgent"}', '1q-urgent-1 | 2q-urgent-2'), (:'sue', 'a supervisor', '{"page_size": 5}', '1q-urgent-1 2q-urgent-2 3q-high 4q-normal 5q-any'),
+               (:'ada', 'an administrator', '{"page_size": 4}', '1q-urgent-1 2q-urgent-2 3q-high 4q-normal | 5q-other 6q-any'), (:'ada', 'an administrator', '{"page_size": 1, "work_item_type": "task"}', '1q-any'),
+               (:'tara', 'staff', '{"page_size": 1}', '403 Insufficient permissions')) v(who, name, request, pages);
+BEGIN;
+SELECT is(pg_temp.pages(:'sue', 'assignments_queue', '{"page_size": 2}', 'items', $$DELETE FROM assignment_queue WHERE work_item_id LIKE 'q-urgent%'$$), '1q-urgent-1 2q-urgent-2 | 3q-high 4q-normal | 5q-any', 'what was seen and went makes nobody miss the next');
+ROLLBACK;
+SELECT is((d).status || ' ' || ((d).body ->> 'field'), '400 cursor', format('no cursor: %s', c)) FROM unnest(ARRAY['x', '00', 'zz', encode('[1]', 'hex'), encode('"a"', 'hex'), encode('{}', 'hex'), encode('{"place": -1, "priority": "low", "moment": "2026-01-01", "id": "00000000-0000-0000-0000-000000000000"}', 'hex'),
+       encode('{"place": 1, "priority": "lowest", "moment": "2026-01-01", "id": "00000000-0000-0000-0000-000000000000"}', 'hex'), encode('{"place": 1e99, "priority": "low", "moment": "2026-01-01", "id": "1"}', 'hex')]) c, pg_temp.queue(:'sue', jsonb_build_object('cursor', c)) d;
+SELECT is((d).status || ' ' || ((d).body ->> 'error'), '400 cursor goes without page', 'a cursor or a page') FROM pg_temp.queue(:'sue', '{"page": 2, "cursor": "00"}') d;
 SELECT is((d).body ->> 'page_size', '100', 'a page has at most a hundred') FROM pg_temp.queue(:'sue', '{"page_size": 1000}') d;
 SELECT is((d).body -> 'items', '[]', 'an empty queue is an empty list'), is((d).body ->> 'total_count', '0', 'of zero') FROM pg_temp.queue(:'sue', '{"priority": "normal", "work_item_type": "position"}') d;
 SELECT is((d).items, 'q-urgent-1 q-urgent-2 q-high q-normal q-other q-any', 'the trusted backend sees the default organisation'), is((e).items, 'q-foreign', 'or the one that it names')
@@ -189,6 +218,9 @@ SELECT is((d).items, 'm-breached m-warning m-ok', 'by several'), is((e).items, '
 SELECT is((d).items, 'm-breached m-warning m-ok m-done', 'what is done only on demand'), is((d).body #>> '{assignments,3,sla_status}', 'ok', 'and as it stood then') FROM pg_temp.mine(:'mia', '{"include_completed": "true"}') d;
 SELECT is((d).items, 'm-done', 'or by its status') FROM pg_temp.mine(:'mia', '{"status": ["completed"]}') d;
 SELECT is((d).items, 'm-warning', 'a part of it'), is((d).body ->> 'total_count', '3', 'of three'), is((d).body #>> '{summary,active_count}', '3', 'the summary is of all') FROM pg_temp.mine(:'mia', '{"limit": 1, "offset": 1}') d;
+SELECT is(pg_temp.pages(:'mia', 'assignments_my_assignments', request, 'assignments'), pages, format('by cursor: %s', request))
+  FROM (VALUES ('{"limit": 2}'::jsonb, 'm-breached m-warning | m-ok'), ('{"limit": 1, "offset": 1}', 'm-warning | m-ok'), ('{"limit": 3, "include_completed": true}', 'm-breached m-warning m-ok | m-done'), ('{"limit": 3}', 'm-breached m-warning m-ok'),
+               ('{"limit": 1, "offset": 1, "cursor": "00"}', '400 cursor goes without offset'), ('{"cursor": "00"}', '400 cursor must be the next_cursor of an answer')) v(request, pages);
 SELECT is((d).body ->> 'limit', '200', 'at most two hundred') FROM pg_temp.mine(:'mia', '{"limit": 5000}') d;
 SELECT is((d).body -> 'assignments', '[]', 'nothing is an empty list'), is((d).status, 200, 'and no error') FROM pg_temp.mine(:'nobody') d;
 SELECT is((d).body #>> '{summary,active_count}', '8', 'a supervisor''s own work is not the unit''s') FROM pg_temp.mine(:'sue') d;

@@ -5,7 +5,7 @@
 \ir setup.psql
 \ir assignments.psql
 
-SELECT plan(260);
+SELECT plan(263);
 
 INSERT INTO organizations (name) VALUES ('another') RETURNING id AS another
 \gset
@@ -219,5 +219,24 @@ SELECT is((SELECT sum(rows::int) FROM regexp_matches(pg_temp.plan_for(md5('u777'
 SELECT is((SELECT sum(rows::int) FROM regexp_matches(pg_temp.plan_for(md5('u7')::uuid, 'SELECT * FROM assignments'), '^[^\n]*rows=(\d+)') AS m(r), unnest(m.r) rows), 200::bigint, 'my unit''s two hundred');
 SELECT unalike(pg_temp.plan_for(md5('u777')::uuid, 'SELECT * FROM assignments ORDER BY sla_deadline LIMIT 20'), '%Seq Scan%', 'nor with an order');
 SELECT unalike(pg_temp.plan_for(md5('u7')::uuid, 'SELECT * FROM assignment_queue ORDER BY priority DESC, created_at LIMIT 10'), '%Seq Scan%', 'nor of the queue');
+
+-- Deep in a list a cursor costs what a page costs.
+CREATE FUNCTION pg_temp.blocks(who uuid, query text) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+    plan json;
+BEGIN
+    PERFORM set_config('request.jwt.claims', json_build_object('sub', who)::text, true);
+    SET LOCAL ROLE authenticated;
+    EXECUTE query;      -- what is planned once
+    EXECUTE 'EXPLAIN (ANALYZE, BUFFERS, FORMAT json) ' || query INTO plan;
+    RESET ROLE;
+    RETURN (plan #>> '{0,Plan,Shared Hit Blocks}')::int + (plan #>> '{0,Plan,Shared Read Blocks}')::int;
+END $$;
+UPDATE assignment_queue SET created_at = steward.now() - right(work_item_id, -4)::int * interval '1 s' WHERE work_item_id LIKE 'big-%';
+SELECT (10000, 'low', q.created_at, q.id)::steward.page_end AS deep FROM assignment_queue q WHERE q.work_item_id = 'big-10000'
+\gset
+SELECT cmp_ok(pg_temp.blocks(who, format('SELECT steward.queue_walk(%L, %L, 250)', '{}', :'deep')), '<', 300, format('the queue of %s in its depth', name))
+  FROM (VALUES (:'ada'::uuid, 'an administrator'), (md5('u7')::uuid, 'a supervisor')) w(who, name);
+SELECT cmp_ok(pg_temp.blocks(md5('u777')::uuid, 'SELECT steward.work_walk(NULL, ''{assigned}'', ROW (0, ''low'', ''-infinity'', ''00000000-0000-0000-0000-000000000000'')::steward.page_end, 5)'), '<', 100, 'and the own work');
 
 SELECT * FROM finish();
