@@ -236,8 +236,9 @@ install: all $(B)/steward.conf.sample $(COMPLETIONS) $(if $(shell command -v scd
 deb: deps
 	packaging/deb.sh $(B)/deb
 
+# make install as root builds, as root, what is not built yet.
 clean:
-	rm -rf build build-san build-fuzz build-analyzer
+	rm -rf build build-san build-fuzz build-analyzer || { echo "make clean: what root has built root removes; run: sudo make clean" >&2; exit 1; }
 
 -include $(shell find $(B)/obj $(B)/gen -name '*.d' 2>/dev/null)
 

@@ -451,7 +451,7 @@ COMMENT ON TRIGGER job_schedule_tell ON steward.job_schedule IS 'workers hear of
 -- Between job_start and job_perform nobody holds the row's lock; that takes a
 -- round trip, for which ten seconds are plenty.  A slot whose run was lost comes
 -- again when the policy is once, but not for ever: what kills its worker twice is
--- left alone until its next slot.
+-- left alone until its next slot.  A run whose job was deleted is any kind's to end.
 CREATE FUNCTION steward.job_bury(kind text) RETURNS int
     LANGUAGE plpgsql AS $$
 DECLARE
@@ -461,11 +461,11 @@ DECLARE
 BEGIN
     FOR lost IN
         SELECT r.id, r.job, r.manual, r.detail, s.missed, s.enabled
-          FROM steward.job_run r JOIN steward.job_schedule s ON s.name = r.job
-         WHERE r.status = 'running' AND s.worker = kind AND r.claimed_at < clock_timestamp() - interval '10 s'
+          FROM steward.job_run r LEFT JOIN steward.job_schedule s ON s.name = r.job
+         WHERE r.status = 'running' AND COALESCE(s.worker, kind) = kind AND r.claimed_at < clock_timestamp() - interval '10 s'
            FOR NO KEY UPDATE OF r SKIP LOCKED
     LOOP
-        again := lost.missed = 'once' AND lost.enabled AND NOT lost.manual AND NOT lost.detail ? 'again';
+        again := COALESCE(lost.missed = 'once' AND lost.enabled, false) AND NOT lost.manual AND NOT lost.detail ? 'again';
         UPDATE steward.job_run r
            SET status = 'failed', finished_at = steward.clock(), error = 'the worker that ran it went away',
                detail = r.detail || jsonb_build_object('comes_again', again)
@@ -491,9 +491,9 @@ BEGIN
                     AND EXISTS (SELECT FROM steward.job_run r WHERE r.job = s.name AND r.status = 'running'))
          UNION ALL
         SELECT CASE WHEN x.left_over > 0 THEN x.left_over ELSE 10 END
-          FROM steward.job_run r JOIN steward.job_schedule s ON s.name = r.job,
-               LATERAL (SELECT extract(epoch FROM r.claimed_at + interval '10 s' - clock_timestamp()) AS left_over) x
-         WHERE r.status = 'running' AND s.worker = kind) d);
+          FROM steward.job_run r LEFT JOIN steward.job_schedule s ON s.name = r.job
+         CROSS JOIN LATERAL (SELECT extract(epoch FROM r.claimed_at + interval '10 s' - clock_timestamp()) AS left_over) x
+         WHERE r.status = 'running' AND COALESCE(s.worker, kind) = kind) d);
 END $$;
 COMMENT ON FUNCTION steward.job_next_due(text) IS 'us until a kind has to look at its jobs again; 0: now, NULL: it has none';
 
@@ -697,10 +697,10 @@ END $$;
 COMMENT ON FUNCTION steward.job_enable(text, boolean, text) IS 'switches a job on or off and returns its row; on again, it goes on with the next slot';
 
 CREATE FUNCTION steward.schedule_list()
-    RETURNS TABLE (name text, worker text, schedule text, time_zone text, enabled boolean, overlap text, missed text,
-                   next_at timestamptz, last_started_at timestamptz, last_status text, last_duration_ms bigint, last_message text)
+    RETURNS TABLE (name text, worker text, call text, schedule text, time_zone text, enabled boolean, overlap text, missed text,
+                   updated_by text, next_at timestamptz, last_started_at timestamptz, last_status text, last_duration_ms bigint, last_message text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT s.name, s.worker, s.schedule, s.time_zone, s.enabled, s.overlap, s.missed, s.next_at,
+    SELECT s.name, s.worker, s.call, s.schedule, s.time_zone, s.enabled, s.overlap, s.missed, s.updated_by, s.next_at,
            r.started_at, r.status, (extract(epoch FROM r.finished_at - r.started_at) * 1000)::bigint, COALESCE(r.error, r.message)
       FROM steward.job_schedule s
       LEFT JOIN LATERAL (

@@ -8,6 +8,7 @@ DROP TABLE public.organizational_units;
 DROP FUNCTION steward.led_organizations(text);
 DROP FUNCTION steward.own_organizations();
 DROP FUNCTION steward.visible_units();
+DROP FUNCTION steward.is_backend();
 DROP FUNCTION steward.skill_in_use();
 DROP FUNCTION steward.staff_check();
 DROP FUNCTION steward.skill_set(uuid, uuid[]);

@@ -175,18 +175,41 @@ CREATE TRIGGER increment_staff_version
     FOR EACH ROW EXECUTE FUNCTION public.increment_version_column();
 COMMENT ON TRIGGER increment_staff_version ON public.staff_profiles IS 'optimistic locking';
 
+-- Arrays have no foreign keys.  Every table with skills has one such trigger, whose
+-- arguments are the table, its column, the rows that count, and what they are.
 CREATE FUNCTION steward.skill_in_use() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    used boolean;
 BEGIN
-    IF EXISTS (SELECT FROM public.staff_profiles p WHERE p.skills @> ARRAY[OLD.id]) THEN
-        RAISE EXCEPTION 'skill % is still held by somebody', OLD.name_en
-            USING ERRCODE = 'foreign_key_violation', HINT = 'take it from the staff_profiles first';
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s x WHERE x.%I @> ARRAY[$1] AND %s)', TG_ARGV[0], TG_ARGV[1], TG_ARGV[2])
+       INTO used USING OLD.id;
+    IF used THEN
+        RAISE EXCEPTION 'skill % is still needed by %', OLD.name_en, TG_ARGV[3]
+            USING ERRCODE = 'foreign_key_violation', HINT = format('take it from %s first', TG_ARGV[0]);
     END IF;
     RETURN OLD;
 END $$;
-COMMENT ON FUNCTION steward.skill_in_use() IS 'a skill that somebody holds is not deleted';
-CREATE TRIGGER skill_in_use BEFORE DELETE ON public.skills FOR EACH ROW EXECUTE FUNCTION steward.skill_in_use();
-COMMENT ON TRIGGER skill_in_use ON public.skills IS 'a skill that somebody holds is not deleted';
+COMMENT ON FUNCTION steward.skill_in_use() IS 'a skill that something needs is not deleted';
+CREATE TRIGGER skill_in_use BEFORE DELETE ON public.skills
+    FOR EACH ROW EXECUTE FUNCTION steward.skill_in_use('public.staff_profiles', 'skills', 'true', 'somebody who has it');
+COMMENT ON TRIGGER skill_in_use ON public.skills IS 'a skill that somebody has is not deleted';
+
+-- Inside a definer function current_user is its owner; the setting still names the
+-- caller.  Rights and not names decide, as they do for row security: a login that was
+-- only granted authenticated is no backend, and one that would first have to SET ROLE
+-- (NOINHERIT) is not either until it does.
+CREATE FUNCTION steward.is_backend() RETURNS boolean
+    LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    caller name := COALESCE(NULLIF(current_setting('role'), 'none'), session_user);
+BEGIN
+    RETURN pg_has_role(caller, 'service_role', 'USAGE') OR pg_has_role(caller, 'steward_worker', 'USAGE')
+        OR pg_has_role(caller, 'steward_owner', 'USAGE');
+END $$;
+COMMENT ON FUNCTION steward.is_backend() IS
+    'whether the role that called, also inside a definer function, has the rights of the trusted backend, a worker or the owner';
+GRANT EXECUTE ON FUNCTION steward.is_backend() TO authenticated, service_role;
 
 -- One look-up per statement; policies wrap these in a SELECT.  Being supervisor or
 -- administrator is a set of units, so that every branch of a policy is an index.

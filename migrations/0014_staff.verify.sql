@@ -1,7 +1,7 @@
 DO $$
 BEGIN
     PERFORM steward.require('row security', 'public.organizational_units', 'public.skills', 'public.staff_profiles');
-    PERFORM steward.require('function', 'steward.visible_units()', 'steward.own_organizations()',
+    PERFORM steward.require('function', 'steward.visible_units()', 'steward.own_organizations()', 'steward.is_backend()',
         'steward.skill_set(uuid,uuid[])');
     PERFORM steward.require('trigger', 'public.organizational_units.unit_parent_check',
         'public.organizational_units.update_org_unit_timestamp', 'public.skills.skills_organization',

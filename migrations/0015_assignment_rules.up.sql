@@ -43,9 +43,12 @@ BEGIN
     RETURN NEW;
 END $$;
 COMMENT ON FUNCTION steward.rule_check() IS 'fills organization_id from the unit; skills must exist';
-CREATE TRIGGER rule_check BEFORE INSERT OR UPDATE OF required_skills, organization_id ON public.assignment_rules
+CREATE TRIGGER rule_check BEFORE INSERT OR UPDATE OF required_skills, organization_id, is_active ON public.assignment_rules
     FOR EACH ROW EXECUTE FUNCTION steward.rule_check();
 COMMENT ON TRIGGER rule_check ON public.assignment_rules IS 'fills organization_id from the unit; skills must exist';
+CREATE TRIGGER skill_in_rule BEFORE DELETE ON public.skills
+    FOR EACH ROW EXECUTE FUNCTION steward.skill_in_use('public.assignment_rules', 'required_skills', 'x.is_active', 'an active rule');
+COMMENT ON TRIGGER skill_in_rule ON public.skills IS 'a skill that an active rule is about is not deleted';
 CREATE TRIGGER update_rule_timestamp BEFORE UPDATE ON public.assignment_rules
     FOR EACH ROW WHEN (NEW.updated_at IS NOT DISTINCT FROM OLD.updated_at) EXECUTE FUNCTION public.update_updated_at_column();
 COMMENT ON TRIGGER update_rule_timestamp ON public.assignment_rules IS 'stamps updated_at';

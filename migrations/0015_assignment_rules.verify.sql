@@ -5,7 +5,7 @@ BEGIN
         'steward.sla_moments(uuid,public.work_item_type,public.priority_level,timestamptz,timestamptz)',
         'public.calculate_sla_deadline(public.work_item_type,public.priority_level,timestamptz)');
     PERFORM steward.require('trigger', 'public.assignment_rules.rule_check', 'public.assignment_rules.update_rule_timestamp',
-        'public.sla_configs.sla_configs_organization');
+        'public.sla_configs.sla_configs_organization', 'public.skills.skill_in_rule');
     PERFORM steward.require('relation', 'public.idx_rules_unit', 'public.idx_rules_active', 'public.idx_rules_skills');
     PERFORM steward.require('constraint', 'public.sla_configs.unique_sla_config',
         'public.assignment_rules.assignment_rules_unit_fkey', 'public.assignment_rules.assignment_rules_skills_check');

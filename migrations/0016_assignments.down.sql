@@ -1,6 +1,7 @@
 SELECT steward.quarantine_put('public.assignment_history');
 SELECT steward.quarantine_put('public.assignments');
 
+DROP TRIGGER skill_in_work ON public.skills;
 DROP TRIGGER staff_stays ON public.staff_profiles;
 DROP TRIGGER staff_leaves ON public.staff_profiles;
 DROP TRIGGER staff_count_retold ON public.staff_profiles;

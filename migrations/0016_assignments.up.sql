@@ -55,6 +55,10 @@ CREATE INDEX idx_assignments_sla_partial ON public.assignments (sla_deadline)
 CREATE INDEX idx_assignments_sla_warning ON public.assignments (warn_at)
     WHERE status IN ('assigned', 'in_progress') AND warning_sent_at IS NULL;
 CREATE INDEX idx_assignments_completed ON public.assignments (completed_at) WHERE status IN ('completed', 'cancelled');
+-- Deleting a user would read the whole table once for each of these; few rows have any of them.
+CREATE INDEX idx_assignments_assigned_by ON public.assignments (assigned_by) WHERE assigned_by IS NOT NULL;
+CREATE INDEX idx_assignments_recipient ON public.assignments (escalation_recipient_id) WHERE escalation_recipient_id IS NOT NULL;
+CREATE INDEX idx_assignments_reassigned ON public.assignments (reassigned_from) WHERE reassigned_from IS NOT NULL;
 COMMENT ON TABLE public.assignments IS 'one row per decision about a work item; at most one per item is active';
 COMMENT ON COLUMN public.assignments.work_item_id IS 'the item''s name in the system it lives in';
 COMMENT ON COLUMN public.assignments.unit_id IS 'the assignee''s unit, whose limit it counts against and whose supervisor sees it';
@@ -71,6 +75,9 @@ COMMENT ON INDEX public.idx_assignments_unit IS 'a unit''s work by deadline';
 COMMENT ON INDEX public.idx_assignments_status_sla_covering IS 'open work by deadline, for reports, from the index alone';
 COMMENT ON INDEX public.idx_assignments_sla_partial IS 'the next breach';
 COMMENT ON INDEX public.idx_assignments_sla_warning IS 'the next warning';
+COMMENT ON INDEX public.idx_assignments_assigned_by IS 'what deleting a user looks through';
+COMMENT ON INDEX public.idx_assignments_recipient IS 'what deleting a user looks through';
+COMMENT ON INDEX public.idx_assignments_reassigned IS 'what deleting a user looks through';
 COMMENT ON INDEX public.idx_assignments_completed IS 'what is old enough to be archived';
 
 CREATE FUNCTION steward.item_lock_key(organization uuid, work_item text, kind public.work_item_type) RETURNS bigint
@@ -118,6 +125,11 @@ COMMENT ON FUNCTION public.calculate_sla_deadline_fn() IS
 CREATE TRIGGER calculate_sla_deadline BEFORE INSERT ON public.assignments
     FOR EACH ROW EXECUTE FUNCTION public.calculate_sla_deadline_fn();
 COMMENT ON TRIGGER calculate_sla_deadline ON public.assignments IS 'fills organisation, unit and both moments of the SLA';
+-- No index: a skill is deleted once in a while, and work is given all the time.
+CREATE TRIGGER skill_in_work BEFORE DELETE ON public.skills
+    FOR EACH ROW EXECUTE FUNCTION steward.skill_in_use('public.assignments', 'required_skills',
+        'x.status NOT IN (''completed'', ''cancelled'')', 'an open assignment');
+COMMENT ON TRIGGER skill_in_work ON public.skills IS 'a skill that open work needs is not deleted';
 
 -- Moving assigned_at alone corrects when the work began; moving it together with
 -- the assignee is a reassignment, which keeps the promise that was made.

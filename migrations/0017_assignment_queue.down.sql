@@ -1,6 +1,7 @@
 SELECT steward.quarantine_put('steward.capacity_freed');
 SELECT steward.quarantine_put('public.assignment_queue');
 
+DROP TRIGGER skill_in_queue ON public.skills;
 DROP TRIGGER rule_capacity_trigger ON public.assignment_rules;
 DROP TRIGGER unit_capacity_trigger ON public.organizational_units;
 DROP TRIGGER staff_capacity_trigger ON public.staff_profiles;

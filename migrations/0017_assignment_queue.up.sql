@@ -55,6 +55,10 @@ CREATE TRIGGER queue_check BEFORE INSERT OR UPDATE OF required_skills, organizat
     FOR EACH ROW EXECUTE FUNCTION steward.queue_check();
 COMMENT ON TRIGGER queue_check ON public.assignment_queue IS 'fills organization_id from the target unit; skills must exist';
 
+CREATE TRIGGER skill_in_queue BEFORE DELETE ON public.skills
+    FOR EACH ROW EXECUTE FUNCTION steward.skill_in_use('public.assignment_queue', 'required_skills', 'true', 'an item that waits');
+COMMENT ON TRIGGER skill_in_queue ON public.skills IS 'a skill that waiting work needs is not deleted';
+
 CREATE FUNCTION steward.queue_flag() RETURNS trigger
     LANGUAGE plpgsql AS $$
 BEGIN

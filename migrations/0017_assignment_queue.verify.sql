@@ -7,7 +7,7 @@ BEGIN
     PERFORM steward.require('trigger', 'public.assignments.assignment_completion_trigger',
         'public.assignments.assignment_deletion_trigger', 'public.staff_profiles.staff_arrival_trigger',
         'public.staff_profiles.staff_capacity_trigger', 'public.organizational_units.unit_capacity_trigger',
-        'public.assignment_queue.queue_arrival_trigger', 'public.assignment_queue.queue_check');
+        'public.assignment_queue.queue_arrival_trigger', 'public.assignment_queue.queue_check', 'public.skills.skill_in_queue');
     PERFORM steward.require('constraint', 'public.assignment_queue.unique_queued_item',
         'public.assignment_queue.assignment_queue_target_fkey');
 END $$;

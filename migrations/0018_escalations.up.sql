@@ -30,6 +30,7 @@ CREATE INDEX idx_escalation_from ON public.escalation_events (escalated_from_id,
 CREATE INDEX idx_escalation_unit ON public.escalation_events (unit_id, escalated_at);
 CREATE INDEX idx_escalation_date_reason ON public.escalation_events (escalated_at DESC, reason);
 CREATE INDEX idx_escalation_cleanup ON public.escalation_events (resolved_at) WHERE reason <> 'sla_breach' AND resolved_at IS NOT NULL;
+CREATE INDEX idx_escalation_by ON public.escalation_events (escalated_by) WHERE escalated_by IS NOT NULL;
 COMMENT ON TABLE public.escalation_events IS 'who had to look at an assignment or a queued item, and why; only the answer to it changes';
 COMMENT ON COLUMN public.escalation_events.queue_id IS 'the queued item, where nobody has it yet; the row may be gone';
 COMMENT ON COLUMN public.escalation_events.escalated_to_id IS 'NULL: there was nobody to tell, and the administrators were alerted';
@@ -41,6 +42,7 @@ COMMENT ON INDEX public.idx_escalation_to IS 'what somebody was told';
 COMMENT ON INDEX public.idx_escalation_from IS 'what was escalated away from somebody';
 COMMENT ON INDEX public.idx_escalation_unit IS 'the escalations of a unit';
 COMMENT ON INDEX public.idx_escalation_date_reason IS 'the report';
+COMMENT ON INDEX public.idx_escalation_by IS 'what deleting a user looks through';
 COMMENT ON INDEX public.idx_escalation_cleanup IS 'what retention removes';
 
 CREATE FUNCTION steward.escalation_check() RETURNS trigger

@@ -705,7 +705,7 @@ CREATE FUNCTION public.find_eligible_staff_for_assignment(required_skills uuid[]
     SET enable_seqscan = off
     AS $$
 DECLARE
-    restricted boolean := COALESCE(NULLIF(current_setting('role'), 'none'), session_user) = 'authenticated';
+    restricted boolean := NOT steward.is_backend();
 BEGIN
     IF COALESCE(max_candidates, 0) < 1 THEN
         RAISE EXCEPTION 'max_candidates must be at least 1' USING ERRCODE = 'invalid_parameter_value', COLUMN = 'max_candidates';

@@ -494,7 +494,9 @@ COMMENT ON TRIGGER sla_wake ON public.staff_profiles IS 'a leave that ends soon'
 
 -- --------------------------------------------------------------------- by hand
 -- For an end user these look at the rights of whom the claims name: what that one
--- may not see is not there.  The trusted backend says itself who acts.
+-- may not see is not there.  The trusted backend says itself who acts.  Rights are a
+-- condition of the look that locks, which PostgreSQL asks before it waits for the lock
+-- and again when the row has changed meanwhile: a stranger holds up nobody.
 CREATE FUNCTION steward.escalation_notify(subject text, reference uuid, event public.escalation_events, what text, recipients uuid[])
     RETURNS jsonb LANGUAGE sql AS $$
     WITH told AS (
@@ -532,9 +534,7 @@ COMMENT ON FUNCTION steward.escalation_said(text, public.escalation_events, json
 
 CREATE FUNCTION steward.may_lead(organization uuid, unit uuid) RETURNS boolean
     LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN auth.uid() IS NULL
-                -- The setting still says who called, inside of definer functions too.
-                THEN NOT ARRAY[session_user::text, current_setting('role')] && '{anon,authenticated}'
+    SELECT CASE WHEN auth.uid() IS NULL THEN steward.is_backend()
                 WHEN unit IS NULL THEN organization = ANY (steward.led_organizations())
                 ELSE unit = ANY (steward.visible_units()) END
 $$;
@@ -560,9 +560,11 @@ DECLARE
     a      public.assignments;
     e      public.escalation_events;
 BEGIN
-    SELECT * INTO a FROM public.assignments x WHERE x.id = assignment FOR NO KEY UPDATE;
-    IF NOT FOUND OR NOT steward.must_be_allowed(a.assignee_id = auth.uid() OR steward.may_lead(a.organization_id, a.unit_id),
-                                                a.organization_id) THEN
+    SELECT * INTO a FROM public.assignments x
+     WHERE x.id = assignment
+       AND steward.must_be_allowed(x.assignee_id = auth.uid() OR steward.may_lead(x.organization_id, x.unit_id), x.organization_id)
+       FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
         RETURN '{"outcome": "not_found"}';
     ELSIF a.status NOT IN ('assigned', 'in_progress') THEN
         RETURN jsonb_build_object('outcome', 'not_active', 'assignment_id', a.id, 'status', a.status);
@@ -612,9 +614,11 @@ DECLARE
     e         public.escalation_events;
     recipient uuid;
 BEGIN
-    SELECT * INTO q FROM public.assignment_queue x WHERE x.id = queue FOR NO KEY UPDATE;
-    IF NOT FOUND OR NOT steward.must_be_allowed(q.requested_by = auth.uid() OR steward.may_lead(q.organization_id, q.target_unit_id),
-                                                q.organization_id) THEN
+    SELECT * INTO q FROM public.assignment_queue x
+     WHERE x.id = queue
+       AND steward.must_be_allowed(x.requested_by = auth.uid() OR steward.may_lead(x.organization_id, x.target_unit_id), x.organization_id)
+       FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
         RETURN '{"outcome": "not_found"}';
     END IF;
     SELECT * INTO e FROM public.escalation_events x WHERE x.queue_id = q.id AND x.resolved_at IS NULL LIMIT 1;
@@ -651,9 +655,11 @@ DECLARE
     e     public.escalation_events;
     stamp timestamptz;
 BEGIN
-    SELECT * INTO e FROM public.escalation_events x WHERE x.id = escalation FOR NO KEY UPDATE;
-    IF NOT FOUND OR NOT steward.must_be_allowed(e.escalated_to_id = auth.uid() OR steward.may_lead(e.organization_id, e.unit_id),
-                                                e.organization_id) THEN
+    SELECT * INTO e FROM public.escalation_events x
+     WHERE x.id = escalation
+       AND steward.must_be_allowed(x.escalated_to_id = auth.uid() OR steward.may_lead(x.organization_id, x.unit_id), x.organization_id)
+       FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
         RETURN '{"outcome": "not_found"}';
     ELSIF e.resolved_at IS NOT NULL THEN
         RETURN steward.escalation_said('already_resolved', e);

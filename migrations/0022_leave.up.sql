@@ -5,7 +5,10 @@
 CREATE FUNCTION steward.set_availability(organization uuid, person uuid, status public.availability_status,
                                          until timestamptz DEFAULT NULL, reason text DEFAULT NULL, source text DEFAULT NULL,
                                          actor uuid DEFAULT NULL) RETURNS jsonb
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET lock_timeout = '800ms'
+    AS $$
 DECLARE
     stamp    timestamptz := steward.now();
     caller   uuid := COALESCE(auth.uid(), actor, person);
@@ -27,14 +30,21 @@ BEGIN
     ELSIF status IS NULL THEN
         RAISE EXCEPTION 'status must be available, on_leave or unavailable'
             USING ERRCODE = 'invalid_parameter_value', COLUMN = 'status';
-    ELSIF status <> 'available' AND until <= stamp THEN
-        RAISE EXCEPTION 'unavailable_until must be in the future'
+    ELSIF status <> 'available' AND (until <= stamp OR NOT isfinite(until)) THEN
+        RAISE EXCEPTION '%', CASE WHEN until <= stamp THEN 'unavailable_until must be in the future'
+                                  ELSE 'unavailable_until must be a moment' END
             USING ERRCODE = 'invalid_parameter_value', COLUMN = 'unavailable_until', HINT = 'leave it out where the end is not known';
+    ELSIF length(reason) > 500 THEN
+        RAISE EXCEPTION 'reason must be at most 500 characters' USING ERRCODE = 'invalid_parameter_value', COLUMN = 'reason';
+    ELSIF source IS NOT NULL AND NOT steward.is_backend() THEN
+        RAISE EXCEPTION 'source follows from who calls' USING ERRCODE = 'invalid_parameter_value', COLUMN = 'source',
+            HINT = 'leave it out; only the trusted backend speaks for the personnel system';
     END IF;
 
     -- The locks, in the order that everybody takes them: work, units, people.  What
     -- was given to the person while the units were waited for would be missed; then
-    -- everything is let go and begun anew.
+    -- everything is let go and begun anew.  Several leaves in one transaction have no
+    -- such order between them, so nobody waits for long enough to be a deadlock.
     IF status <> 'available' THEN
         LOOP
             BEGIN
@@ -55,8 +65,12 @@ BEGIN
                      WHERE x.organization_id = organization AND x.assignee_id = person AND x.status IN ('assigned', 'in_progress')
                        AND (items IS NULL OR x.id <> ALL (items)));
                 RAISE SQLSTATE 'SWLET';
-            EXCEPTION WHEN SQLSTATE 'SWLET' THEN
-                NULL;
+            EXCEPTION
+                WHEN SQLSTATE 'SWLET' THEN
+                    NULL;
+                WHEN lock_not_available THEN
+                    RAISE EXCEPTION 'somebody else is changing the work of user % or a unit that it may go to', person
+                        USING ERRCODE = 'lock_not_available', HINT = 'try again, from the beginning of the transaction';
             END;
         END LOOP;
     END IF;
@@ -133,6 +147,6 @@ BEGIN
     RETURN answer;
 END $$;
 COMMENT ON FUNCTION steward.set_availability(uuid, uuid, public.availability_status, timestamptz, text, text, uuid) IS
-    'makes somebody available or not, for that person or whoever leads the unit; open work is moved or flagged, and the nearest supervisor hears what is flagged.  Being available again leaves the flags to be decided about';
+    'makes somebody available or not, for that person or whoever leads the unit; open work is moved or flagged, and the nearest supervisor hears what is flagged.  Being available again leaves the flags to be decided about.  55P03, to be tried again, where it would have to wait for long';
 GRANT EXECUTE ON FUNCTION steward.set_availability(uuid, uuid, public.availability_status, timestamptz, text, text, uuid)
     TO authenticated, service_role;

@@ -70,13 +70,15 @@ SELECT f.operation, row_number() OVER (), f.field, f.kind, f.required, f.low, f.
     ('assignments_queue', 'priority', 'word', false, NULL, NULL, 'priority', NULL, 'Invalid priority: ', 'only these'),
     ('assignments_queue', 'work_item_type', 'word', false, NULL, NULL, 'type', NULL, 'Invalid work item type: ', 'only these'),
     ('assignments_queue', 'unit_id', 'uuid', false, NULL, NULL, NULL, NULL, NULL, 'only what waits for this unit'),
-    ('assignments_queue', 'page', 'number', false, 1, 10000, NULL, '1', NULL, 'which page, from 1'),
+    ('assignments_queue', 'page', 'number', false, 1, 10000, NULL, '1', NULL, 'which page, from 1; pages far behind cost more, and a cursor does not'),
     ('assignments_queue', 'page_size', 'size', false, 1, 100, NULL, '50', NULL, 'how many items a page has'),
+    ('assignments_queue', 'cursor', 'text', false, 1, 1000, NULL, NULL, NULL, 'the next_cursor of the page before, in place of page'),
 
     ('assignments_my_assignments', 'status', 'words', false, 1, 5, 'status', NULL, 'Invalid status: ', 'only these, whatever include_completed says'),
     ('assignments_my_assignments', 'include_completed', 'flag', false, NULL, NULL, NULL, 'false', NULL, 'true: also what is completed or cancelled'),
     ('assignments_my_assignments', 'limit', 'size', false, 1, 200, NULL, '100', NULL, 'how many'),
     ('assignments_my_assignments', 'offset', 'number', false, 0, 1000000, NULL, '0', NULL, 'how many of the first ones to leave out'),
+    ('assignments_my_assignments', 'cursor', 'text', false, 1, 1000, NULL, NULL, NULL, 'the next_cursor of the page before, in place of offset'),
 
     ('assignments_escalate', 'assignment_id', 'uuid', true, NULL, NULL, NULL, NULL, NULL, 'the assignment'),
     ('assignments_escalate', 'reason', 'word', true, NULL, NULL, 'reason', NULL, 'Invalid escalation reason: ', 'why somebody else has to look'),
@@ -234,12 +236,6 @@ GRANT EXECUTE ON FUNCTION steward.request_check(text, jsonb) TO authenticated, s
 CREATE TYPE steward.caller AS (user_id uuid, organization_id uuid, role text, unit_id uuid);
 COMMENT ON TYPE steward.caller IS 'the user of the claims as staff of an organisation; role is staff, supervisor, admin, or service for the trusted backend without a user';
 
--- Inside a definer function current_user is its owner; the setting still names the caller.
-CREATE FUNCTION steward.invoker() RETURNS text
-    LANGUAGE sql STABLE AS $$ SELECT COALESCE(NULLIF(current_setting('role'), 'none'), session_user) $$;
-COMMENT ON FUNCTION steward.invoker() IS 'the role that called, also inside a definer function';
-GRANT EXECUTE ON FUNCTION steward.invoker() TO authenticated, service_role;
-
 CREATE FUNCTION steward.caller_of(request jsonb, member boolean DEFAULT true) RETURNS steward.caller
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -252,7 +248,7 @@ BEGIN
         NULL;    -- claims that are no claims name nobody
     END;
     IF me.user_id IS NULL THEN
-        IF steward.invoker() <> 'service_role' THEN
+        IF NOT steward.is_backend() THEN
             PERFORM steward.refuse(401, 'AUTH_REQUIRED', 'Unauthorized: the request names no user');
         END IF;
         me.role := 'service';
@@ -314,7 +310,7 @@ BEGIN
              WHERE u.id = person
                AND EXISTS (SELECT FROM public.staff_profiles p
                             WHERE p.user_id = person
-                              AND (steward.invoker() = 'service_role'
+                              AND (steward.is_backend()
                                    OR p.organization_id IN (SELECT o.organization_id FROM public.staff_profiles o WHERE o.user_id = auth.uid()))));
 END $$;
 COMMENT ON FUNCTION steward.staff_name(uuid) IS 'what somebody is called who is staff where the caller is';
@@ -340,6 +336,11 @@ BEGIN
         WHEN query_canceled THEN
             status := 504;
             body := steward.api_error('STATEMENT_TIMEOUT', 'the time for this request was over before it was done; nothing of it happened', NULL, NULL);
+        -- Others were in the way, and will not be for long.
+        WHEN lock_not_available OR transaction_rollback THEN
+            status := 503;
+            headers := '{"Retry-After": "1"}';
+            body := steward.api_error('RESOURCE_BUSY', 'what this request needs is just being changed; nothing of it happened, try again', NULL, NULL);
         WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, field = COLUMN_NAME,
                 words = PG_EXCEPTION_DETAIL;
@@ -364,7 +365,7 @@ BEGIN
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION steward.api_call(text, jsonb) IS
-    'has a request checked and answered; a refusal, or the caller''s statement_timeout, leaves nothing behind, and an error that is no answer goes on to the caller';
+    'has a request checked and answered; a refusal, the caller''s statement_timeout (504), or others that were in the way (503) leave nothing behind, and an error that is no answer goes on to the caller';
 GRANT EXECUTE ON FUNCTION steward.api_call(text, jsonb) TO authenticated, service_role;
 
 -- ---------------------------------------------------------------- shared parts of answers
@@ -419,19 +420,61 @@ COMMENT ON FUNCTION steward.load_json(bigint, bigint) IS 'how full somebody or s
 GRANT EXECUTE ON FUNCTION steward.load_json(bigint, bigint) TO authenticated, service_role;
 
 -- ---------------------------------------------------------------- answers that only read
--- Comparing enums is not leakproof, so under row security a priority would be no
--- condition of an index.  This one asks for the rights itself; whoever reads what it
--- found still does so under row security.
-CREATE FUNCTION steward.queue_walk(request jsonb, most int) RETURNS TABLE (id uuid, place bigint)
-    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+-- Where a page ended.  The next one begins behind that place of the order, whatever
+-- came or went before it meanwhile.
+CREATE TYPE steward.page_end AS (place int, priority public.priority_level, moment timestamptz, id uuid);
+COMMENT ON TYPE steward.page_end IS 'what a cursor says: the last item of a page, by what the list is ordered by, and how many come before and with it';
+
+CREATE FUNCTION steward.cursor_of(last steward.page_end) RETURNS text
+    LANGUAGE sql STABLE AS $$ SELECT encode(convert_to(to_jsonb(last)::text, 'UTF8'), 'hex') $$;
+COMMENT ON FUNCTION steward.cursor_of(steward.page_end) IS 'the end of a page as clients carry it';
+GRANT EXECUTE ON FUNCTION steward.cursor_of(steward.page_end) TO authenticated, service_role;
+
+CREATE FUNCTION steward.cursor_read(request jsonb, other text, first int) RETURNS steward.page_end
+    LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    me    steward.caller;
-    unit  uuid := request ->> 'unit_id';
-    kind  public.work_item_type := request ->> 'work_item_type';
-    low   public.priority_level := COALESCE(request ->> 'priority', 'low');
-    high  public.priority_level := COALESCE(request ->> 'priority', 'urgent');
-    whole boolean := false;           -- the organisation's queue
-    open  boolean := unit IS NULL;    -- with what has no target
+    last steward.page_end;
+BEGIN
+    IF request ->> 'cursor' IS NULL THEN
+        RETURN ROW (0, 'urgent', '-infinity', '00000000-0000-0000-0000-000000000000')::steward.page_end;
+    ELSIF (request ->> other)::int <> first THEN
+        PERFORM steward.refuse(400, 'INVALID_REQUEST_BODY', format('cursor goes without %s', other), 'cursor');
+    END IF;
+    BEGIN
+        last := jsonb_populate_record(last, convert_from(decode(request ->> 'cursor', 'hex'), 'UTF8')::jsonb);
+    EXCEPTION WHEN data_exception THEN
+        NULL;
+    END;
+    IF num_nulls(last.place, last.priority, last.moment, last.id) > 0 OR last.place NOT BETWEEN 0 AND 1000000000 THEN
+        PERFORM steward.refuse(400, 'INVALID_REQUEST_BODY', 'cursor must be the next_cursor of an answer', 'cursor');
+    END IF;
+    RETURN last;
+END $$;
+COMMENT ON FUNCTION steward.cursor_read(jsonb, text, int) IS
+    'where the page before ended, before everything without a cursor; refuses one that never was, and one beside the other way of paging';
+GRANT EXECUTE ON FUNCTION steward.cursor_read(jsonb, text, int) TO authenticated, service_role;
+
+-- Comparing enums is not leakproof, so under row security a priority or a status would
+-- be no condition of an index.  These two ask for the rights themselves; whoever reads
+-- what they found still does so under row security.  The planner is told what it cannot
+-- know: few rows, always in the order of an index.
+CREATE FUNCTION steward.queue_walk(request jsonb, since steward.page_end, most int) RETURNS SETOF uuid
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET enable_seqscan = off
+    SET enable_bitmapscan = off
+    SET jit = off
+    AS $$
+DECLARE
+    me      steward.caller;
+    unit    uuid := request ->> 'unit_id';
+    kind    public.work_item_type := request ->> 'work_item_type';
+    whole   boolean := false;           -- the organisation's queue
+    open    boolean := unit IS NULL;    -- with what has no target
+    urgency public.priority_level;
+    moment  timestamptz := since.moment;
+    last    uuid := since.id;
+    found   int;
 BEGIN
     IF open THEN
         me := steward.caller_of(request);
@@ -441,53 +484,91 @@ BEGIN
         me := steward.reach(request, unit, NULL);
     END IF;
     PERFORM steward.permit(me.role <> 'staff');
-    -- Three walks along an index, of which those that do not apply cost nothing.
-    RETURN QUERY
-        SELECT w.id, row_number() OVER (ORDER BY w.priority DESC, w.created_at, w.id) FROM (
-            (SELECT x.id, x.priority, x.created_at FROM public.assignment_queue x
-              WHERE whole AND x.organization_id = me.organization_id
-                AND x.priority BETWEEN low AND high AND (kind IS NULL OR x.work_item_type = kind)
-              ORDER BY x.priority DESC, x.created_at, x.id LIMIT most)
-            UNION ALL
-            (SELECT x.id, x.priority, x.created_at FROM public.assignment_queue x
-              WHERE NOT whole AND x.organization_id = me.organization_id AND x.target_unit_id = unit
-                AND x.priority BETWEEN low AND high AND (kind IS NULL OR x.work_item_type = kind)
-              ORDER BY x.priority DESC, x.created_at, x.id LIMIT most)
-            UNION ALL
-            (SELECT x.id, x.priority, x.created_at FROM public.assignment_queue x
-              WHERE open AND NOT whole AND x.organization_id = me.organization_id AND x.target_unit_id IS NULL
-                AND x.priority BETWEEN low AND high AND (kind IS NULL OR x.work_item_type = kind)
-              ORDER BY x.target_unit_id, x.priority DESC, x.created_at, x.id LIMIT most)) w
-         ORDER BY w.priority DESC, w.created_at, w.id LIMIT most;
+    -- Three walks along an index for each priority, of which those that do not apply cost
+    -- nothing.  To order by what is equal anyway makes the planner see the order of the index.
+    FOR urgency IN
+        SELECT p.priority FROM unnest(enum_range('low', since.priority)) p(priority)
+         WHERE request ->> 'priority' IS NULL OR p.priority::text = request ->> 'priority' ORDER BY p.priority DESC
+    LOOP
+        IF urgency < since.priority THEN
+            moment := '-infinity';
+            last := '00000000-0000-0000-0000-000000000000';
+        END IF;
+        RETURN QUERY
+            SELECT w.id FROM (
+                (SELECT x.id, x.created_at FROM public.assignment_queue x
+                  WHERE whole AND x.organization_id = me.organization_id
+                    AND x.priority = urgency AND (x.created_at, x.id) > (moment, last) AND (kind IS NULL OR x.work_item_type = kind)
+                  ORDER BY x.priority DESC, x.created_at, x.id LIMIT most)
+                UNION ALL
+                (SELECT x.id, x.created_at FROM public.assignment_queue x
+                  WHERE NOT whole AND x.organization_id = me.organization_id AND x.target_unit_id = unit
+                    AND x.priority = urgency AND (x.created_at, x.id) > (moment, last) AND (kind IS NULL OR x.work_item_type = kind)
+                  ORDER BY x.priority DESC, x.created_at, x.id LIMIT most)
+                UNION ALL
+                (SELECT x.id, x.created_at FROM public.assignment_queue x
+                  WHERE open AND NOT whole AND x.organization_id = me.organization_id AND x.target_unit_id IS NULL
+                    AND x.priority = urgency AND (x.created_at, x.id) > (moment, last) AND (kind IS NULL OR x.work_item_type = kind)
+                  ORDER BY x.target_unit_id, x.priority DESC, x.created_at, x.id LIMIT most)) w
+             ORDER BY w.created_at, w.id LIMIT most;
+        GET DIAGNOSTICS found = ROW_COUNT;
+        most := most - found;
+        EXIT WHEN most = 0;
+    END LOOP;
 END $$;
-COMMENT ON FUNCTION steward.queue_walk(jsonb, int) IS 'the first items of the queue that a supervisor or administrator asks for, in the order in which they are served';
-GRANT EXECUTE ON FUNCTION steward.queue_walk(jsonb, int) TO authenticated, service_role;
+COMMENT ON FUNCTION steward.queue_walk(jsonb, steward.page_end, int) IS
+    'the next items of the queue that a supervisor or administrator asks for, in the order in which they are served';
+GRANT EXECUTE ON FUNCTION steward.queue_walk(jsonb, steward.page_end, int) TO authenticated, service_role;
+
+CREATE FUNCTION steward.work_walk(organization uuid, wanted public.assignment_status[], since steward.page_end, most int) RETURNS SETOF uuid
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET enable_seqscan = off
+    SET enable_bitmapscan = off
+    SET jit = off
+    AS $$
+DECLARE
+    caller uuid := auth.uid();
+BEGIN
+    RETURN QUERY
+        SELECT w.id
+          FROM (SELECT DISTINCT unnest(wanted) AS status) s
+         CROSS JOIN LATERAL (
+               SELECT x.id, x.sla_deadline FROM public.assignments x
+                WHERE x.assignee_id = caller AND x.status = s.status AND (x.sla_deadline, x.id) > (since.moment, since.id)
+                  AND (work_walk.organization IS NULL OR x.organization_id = work_walk.organization)
+                ORDER BY x.status, x.sla_deadline, x.id LIMIT most) w
+         ORDER BY w.sla_deadline, w.id LIMIT most;
+END $$;
+COMMENT ON FUNCTION steward.work_walk(uuid, public.assignment_status[], steward.page_end, int) IS
+    'the next assignments of the caller in these states, by deadline; of every organisation, or of one';
+GRANT EXECUTE ON FUNCTION steward.work_walk(uuid, public.assignment_status[], steward.page_end, int) TO authenticated, service_role;
 
 CREATE FUNCTION steward.answer_assignments_queue(request jsonb, OUT status int, OUT body jsonb)
     LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    page  int := request -> 'page';
-    size  int := request -> 'page_size';
-    upto  int := page * size + 200;
-    found uuid[];
-    shown uuid[];
-    total int;
+    since  steward.page_end := steward.cursor_read(request, 'page', 1);
+    size   int := request -> 'page_size';
+    skip   int := ((request ->> 'page')::int - 1) * size;
+    before int := since.place + skip;     -- how many come before this page
+    found  uuid[];
+    total  int;
 BEGIN
-    found := ARRAY(SELECT w.id FROM steward.queue_walk(request, upto) w ORDER BY w.place);
-    total := cardinality(found);
-    shown := found[(page - 1) * size + 1 : page * size];
+    found := ARRAY(SELECT steward.queue_walk(request, since, skip + size + 200));
+    total := since.place + cardinality(found);
     SELECT jsonb_build_object(
         'items', COALESCE(jsonb_agg(jsonb_build_object(
             'id', x.id, 'queue_id', x.id, 'work_item_id', x.work_item_id, 'work_item_type', x.work_item_type,
             'required_skills', s.skills, 'required_skill_ids', to_jsonb(x.required_skills), 'target_unit_id', x.target_unit_id,
             'priority', x.priority, 'created_at', steward.iso(x.created_at), 'queued_at', steward.iso(x.created_at),
-            'position', (page - 1) * size + p.place, 'queue_position', (page - 1) * size + p.place, 'reason', x.reason, 'attempts', x.attempts,
+            'position', before + p.place, 'queue_position', before + p.place, 'reason', x.reason, 'attempts', x.attempts,
             'last_attempt_at', steward.iso(x.last_attempt_at), 'needs_review', x.needs_review, 'notes', x.notes) ORDER BY p.place), '[]'),
-        'total_count', total, 'total_count_exact', total < upto, 'page', page, 'page_size', size,
-        'total_pages', (total + size - 1) / size, 'has_next_page', total > page * size,
-        'pagination', jsonb_build_object('page', page, 'page_size', size, 'total_items', total, 'total_pages', (total + size - 1) / size))
+        'total_count', total, 'total_count_exact', cardinality(found) < skip + size + 200, 'page', before / size + 1, 'page_size', size,
+        'total_pages', (total + size - 1) / size, 'has_next_page', total > before + size,
+        'next_cursor', max(steward.cursor_of((before + size, x.priority, x.created_at, x.id))) FILTER (WHERE p.place = size AND total > before + size),
+        'pagination', jsonb_build_object('page', before / size + 1, 'page_size', size, 'total_items', total, 'total_pages', (total + size - 1) / size))
       INTO body
-      FROM unnest(shown) WITH ORDINALITY p(id, place)
+      FROM unnest(found[skip + 1 : skip + size]) WITH ORDINALITY p(id, place)
       JOIN public.assignment_queue x ON x.id = p.id
      CROSS JOIN LATERAL (
            SELECT COALESCE(jsonb_agg(jsonb_build_object('skill_id', k.id, 'skill_name_en', k.name_en, 'skill_name_ar', k.name_ar) ORDER BY k.id), '[]')
@@ -503,8 +584,10 @@ CREATE FUNCTION steward.answer_assignments_my_assignments(request jsonb, OUT sta
 DECLARE
     me      steward.caller := steward.caller_of(request, member => false);
     q       record;
+    since   steward.page_end := steward.cursor_read(request, 'offset', 0);
     wanted  public.assignment_status[];
     found   uuid[];
+    total   int;
     summary jsonb;
 BEGIN
     IF me.user_id IS NULL THEN
@@ -515,30 +598,33 @@ BEGIN
     wanted := CASE WHEN q.status IS NOT NULL THEN q.status
                    WHEN q.include_completed THEN enum_range(NULL::public.assignment_status)
                    ELSE '{pending, assigned, in_progress}' END;
-    SELECT array_agg(o.id ORDER BY o.sla_deadline, o.id) FILTER (WHERE o.status = ANY (wanted)),
-           jsonb_build_object(
-               'active_count', count(o.sla), 'total_assignments', count(o.sla),
+    found := ARRAY(SELECT steward.work_walk(q.organization_id, wanted, since, q."offset" + q."limit" + 200));
+    total := since.place + cardinality(found);
+    SELECT jsonb_build_object(
+               'active_count', count(*), 'total_assignments', count(*),
                'assigned', count(*) FILTER (WHERE o.status = 'assigned'), 'in_progress', count(*) FILTER (WHERE o.status = 'in_progress'),
                'at_risk_count', count(*) FILTER (WHERE o.sla = 'warning'), 'at_risk', count(*) FILTER (WHERE o.sla = 'warning'),
                'breached_count', count(*) FILTER (WHERE o.sla = 'breached'), 'breached', count(*) FILTER (WHERE o.sla = 'breached'))
-      INTO found, summary
-      FROM (SELECT a.id, a.status, a.sla_deadline,
-                   CASE WHEN a.status IN ('assigned', 'in_progress') THEN steward.sla_status(a.warn_at, a.sla_deadline, steward.now()) END AS sla
-              FROM public.assignments a
-             WHERE a.assignee_id = me.user_id AND a.status = ANY (wanted || '{assigned, in_progress}')
-               AND (q.organization_id IS NULL OR a.organization_id = q.organization_id)) o;
+      INTO summary
+      FROM (SELECT a.status, steward.sla_status(a.warn_at, a.sla_deadline, steward.now()) AS sla
+              FROM steward.work_walk(q.organization_id, '{assigned, in_progress}', steward.cursor_read('{}', NULL, NULL), 10000) w(id)
+              JOIN public.assignments a ON a.id = w.id) o;
     SELECT jsonb_build_object(
         'assignments', COALESCE(jsonb_agg(
             steward.assignment_json(a) || jsonb_build_object('escalation_recipient_name', steward.staff_name(a.escalation_recipient_id))
             ORDER BY p.place), '[]'),
-        'total_count', COALESCE(cardinality(found), 0), 'limit', q."limit", 'offset', q."offset", 'summary', summary)
+        'total_count', total, 'total_count_exact', cardinality(found) < q."offset" + q."limit" + 200,
+        'limit', q."limit", 'offset', since.place + q."offset",
+        'next_cursor', max(steward.cursor_of((since.place + q."offset" + q."limit", a.priority, a.sla_deadline, a.id)))
+            FILTER (WHERE p.place = q."limit" AND cardinality(found) > q."offset" + q."limit"),
+        'summary', summary)
       INTO body
       FROM unnest(found[q."offset" + 1 : q."offset" + q."limit"]) WITH ORDINALITY p(id, place)
       JOIN public.assignments a ON a.id = p.id;
     status := 200;
 END $$;
 COMMENT ON FUNCTION steward.answer_assignments_my_assignments(jsonb) IS
-    'the caller''s work by deadline; the summary is of all that is open, whatever the list is limited to';
+    'the caller''s work by deadline; the total is counted up to two hundred behind the page, which total_count_exact says, and the summary is of all that is open, whatever the list is limited to';
 GRANT EXECUTE ON FUNCTION steward.answer_assignments_my_assignments(jsonb) TO authenticated, service_role;
 
 CREATE FUNCTION steward.answer_capacity_check(request jsonb, OUT status int, OUT body jsonb)
@@ -731,6 +817,23 @@ COMMENT ON FUNCTION steward.answer_assignments_auto_assign(jsonb) IS
     'assigns (200) or queues (202) a work item; one that has been is answered the same again, as a duplicate';
 GRANT EXECUTE ON FUNCTION steward.answer_assignments_auto_assign(jsonb) TO authenticated, service_role;
 
+-- A supervisor neither gives work to another unit nor takes any from it.
+CREATE FUNCTION steward.may_override(organization uuid, unit uuid, work_item text, kind public.work_item_type, reassign boolean) RETURNS boolean
+    LANGUAGE sql STABLE AS $$
+    SELECT bool_and(steward.may_lead(organization, x.unit_id))
+      FROM (SELECT unit AS unit_id
+            UNION ALL
+            SELECT a.unit_id FROM public.assignments a
+             WHERE a.organization_id = organization AND a.work_item_id = work_item AND a.work_item_type = kind
+               AND a.status IN ('assigned', 'in_progress') AND reassign
+            UNION ALL
+            SELECT w.target_unit_id FROM public.assignment_queue w
+             WHERE w.organization_id = organization AND w.work_item_id = work_item AND w.work_item_type = kind
+               AND w.target_unit_id IS NOT NULL) x
+$$;
+COMMENT ON FUNCTION steward.may_override(uuid, uuid, text, public.work_item_type, boolean) IS
+    'whether the caller leads the unit that a work item is to go to, and those that it may come from';
+
 CREATE FUNCTION steward.answer_assignments_manual_override(request jsonb, OUT status int, OUT body jsonb)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -746,16 +849,13 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM steward.refuse(400, 'INVALID_REQUEST_BODY', 'Invalid assignee_id: that user is not a member of staff', 'assignee_id');
     END IF;
-    -- A supervisor neither gives work to another unit nor takes any from it.
-    PERFORM steward.permit(steward.may_lead(me.organization_id, unit));
-    PERFORM steward.permit(steward.may_lead(me.organization_id, x.unit_id))
-       FROM (SELECT a.unit_id FROM public.assignments a
-              WHERE a.organization_id = me.organization_id AND a.work_item_id = q.work_item_id
-                AND a.work_item_type = q.work_item_type AND a.status IN ('assigned', 'in_progress') AND q.reassign
-             UNION ALL
-             SELECT w.target_unit_id FROM public.assignment_queue w
-              WHERE w.organization_id = me.organization_id AND w.work_item_id = q.work_item_id
-                AND w.work_item_type = q.work_item_type AND w.target_unit_id IS NOT NULL) x;
+    PERFORM steward.permit(steward.may_override(me.organization_id, unit, q.work_item_id, q.work_item_type, q.reassign));
+    -- Once more under the locks that the override takes first: the item may have moved.
+    PERFORM pg_advisory_xact_lock(steward.item_lock_key(me.organization_id, q.work_item_id, q.work_item_type));
+    PERFORM FROM public.assignments a
+      WHERE a.organization_id = me.organization_id AND a.work_item_id = q.work_item_id
+        AND a.work_item_type = q.work_item_type AND a.status IN ('assigned', 'in_progress') FOR NO KEY UPDATE;
+    PERFORM steward.permit(steward.may_override(me.organization_id, unit, q.work_item_id, q.work_item_type, q.reassign));
     done := steward.assign_override(organization => me.organization_id, work_item => q.work_item_id, kind => q.work_item_type,
         assignee => q.assignee_id, priority => q.priority, override_reason => q.override_reason, actor => me.user_id,
         skills => CASE WHEN q.required_skills IS NULL THEN '{}' ELSE steward.skill_ids(me.organization_id, q.required_skills) END,
@@ -782,8 +882,12 @@ DECLARE
     allowed public.assignment_status[];
 BEGIN
     SELECT * INTO q FROM jsonb_to_record(request) AS r(assignment_id uuid, status public.assignment_status, version int);
-    SELECT x.* INTO a FROM public.assignments x WHERE x.id = q.assignment_id FOR NO KEY UPDATE;
-    IF NOT FOUND OR NOT steward.must_be_allowed(a.assignee_id = me.user_id OR steward.may_lead(a.organization_id, a.unit_id), a.organization_id) THEN
+    -- Rights come before the lock (see steward.escalate).
+    SELECT x.* INTO a FROM public.assignments x
+     WHERE x.id = q.assignment_id
+       AND steward.must_be_allowed(x.assignee_id = me.user_id OR steward.may_lead(x.organization_id, x.unit_id), x.organization_id)
+       FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
         PERFORM steward.refuse(404, 'RESOURCE_NOT_FOUND', 'Assignment not found');
     ELSIF q.version <> a.version THEN
         PERFORM steward.refuse(409, 'VERSION_CONFLICT', format('Assignment was changed meanwhile: version %s is now %s', q.version, a.version),
@@ -885,8 +989,7 @@ BEGIN
     me := steward.reach(request, NULL, person);
     status := 200;
     done := steward.set_availability(organization => me.organization_id, person => person, status => q.status, until => q.unavailable_until,
-        reason => q.reason, actor => me.user_id,
-        source => CASE WHEN person = me.user_id THEN 'manual' WHEN me.role = 'service' THEN 'hr_system' ELSE 'supervisor_override' END);
+        reason => q.reason, actor => me.user_id, source => CASE me.role WHEN 'service' THEN 'hr_system' END);
     body := done - 'outcome'
         || jsonb_build_object('updated', true, 'unavailable_until', steward.iso((done ->> 'unavailable_until')::timestamptz));
     IF done ? 'reassigned_items' THEN

@@ -2,7 +2,7 @@
 
 \ir setup.psql
 
-SELECT plan(548);
+SELECT plan(600);
 
 CREATE FUNCTION pg_temp.call(who uuid, operation text, request jsonb DEFAULT '{}', role text DEFAULT 'authenticated',
                              OUT status int, OUT headers jsonb, OUT body jsonb) LANGUAGE plpgsql AS $$
@@ -153,6 +153,35 @@ SELECT is((d).status, 404, 'one of another organisation is not there'), is((d).b
 SELECT is((a).items, 'q-urgent-1 q-urgent-2', 'the first page'), is((b).items, 'q-high q-normal', 'the second'), is((c).items, 'q-any', 'the last'), is((a).body ->> 'has_next_page', 'true', 'more follow'),
        is((c).body ->> 'has_next_page', 'false', 'until the end'), is((c).body #>> '{items,0,position}', '5', 'positions go on'), is((a).body ->> 'total_pages', '3', 'of three'), is((z).body -> 'items', '[]', 'behind it is nothing')
   FROM pg_temp.queue(:'sue', '{"page_size": 2}') a, pg_temp.queue(:'sue', '{"page": "2", "page_size": "2"}') b, pg_temp.queue(:'sue', '{"page": 3, "page_size": 2}') c, pg_temp.queue(:'sue', '{"page": 4, "page_size": 2}') z;
+-- A cursor goes on behind what was seen, whatever came before it or went.
+CREATE FUNCTION pg_temp.pages(who uuid, operation text, request jsonb, list text, meanwhile text DEFAULT 'SELECT') RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    answer record;
+    seen   text[] := '{}';
+BEGIN
+    LOOP
+        SELECT * INTO answer FROM pg_temp.call(who, operation, request);
+        IF answer.status <> 200 THEN
+            RETURN answer.status || ' ' || (answer.body ->> 'error');
+        END IF;
+        seen := seen || (SELECT COALESCE(string_agg(COALESCE(i ->> 'position', '') || (i ->> 'work_item_id'), ' ' ORDER BY n), 'nothing') FROM jsonb_array_elements(answer.body -> list) WITH ORDINALITY e(i, n));
+        EXIT WHEN answer.body ->> 'next_cursor' IS NULL OR cardinality(seen) > 10;
+        request := (request - 'page' - 'offset') || jsonb_build_object('cursor', answer.body -> 'next_cursor');
+        EXECUTE meanwhile;
+    END LOOP;
+    RETURN array_to_string(seen, ' | ');
+END $$;
+SELECT is(pg_temp.pages(who, 'assignments_queue', request, 'items'), pages, format('by cursor: %s of %s', request, name))
+  FROM (VALUES (:'sue'::uuid, 'a supervisor', '{"page_size": 2}'::jsonb, '1q-urgent-1 2q-urgent-2 | 3q-high 4q-normal | 5q-any'), (:'sue', 'a supervisor', '{"page_size": 2, "page": 2}', '3q-high 4q-normal | 5q-any'),
+               (:'sue', 'a supervisor', '{"page_size": 1, "priority": "urgent"}', '1q-urgent-1 | 2q-urgent-2'), (:'sue', 'a supervisor', '{"page_size": 5}', '1q-urgent-1 2q-urgent-2 3q-high 4q-normal 5q-any'),
+               (:'ada', 'an administrator', '{"page_size": 4}', '1q-urgent-1 2q-urgent-2 3q-high 4q-normal | 5q-other 6q-any'), (:'ada', 'an administrator', '{"page_size": 1, "work_item_type": "task"}', '1q-any'),
+               (:'tara', 'staff', '{"page_size": 1}', '403 Insufficient permissions')) v(who, name, request, pages);
+BEGIN;
+SELECT is(pg_temp.pages(:'sue', 'assignments_queue', '{"page_size": 2}', 'items', $$DELETE FROM assignment_queue WHERE work_item_id LIKE 'q-urgent%'$$), '1q-urgent-1 2q-urgent-2 | 3q-high 4q-normal | 5q-any', 'what was seen and went makes nobody miss the next');
+ROLLBACK;
+SELECT is((d).status || ' ' || ((d).body ->> 'field'), '400 cursor', format('no cursor: %s', c)) FROM unnest(ARRAY['x', '00', 'zz', encode('[1]', 'hex'), encode('"a"', 'hex'), encode('{}', 'hex'), encode('{"place": -1, "priority": "low", "moment": "2026-01-01", "id": "00000000-0000-0000-0000-000000000000"}', 'hex'),
+       encode('{"place": 1, "priority": "lowest", "moment": "2026-01-01", "id": "00000000-0000-0000-0000-000000000000"}', 'hex'), encode('{"place": 1e99, "priority": "low", "moment": "2026-01-01", "id": "1"}', 'hex')]) c, pg_temp.queue(:'sue', jsonb_build_object('cursor', c)) d;
+SELECT is((d).status || ' ' || ((d).body ->> 'error'), '400 cursor goes without page', 'a cursor or a page') FROM pg_temp.queue(:'sue', '{"page": 2, "cursor": "00"}') d;
 SELECT is((d).body ->> 'page_size', '100', 'a page has at most a hundred') FROM pg_temp.queue(:'sue', '{"page_size": 1000}') d;
 SELECT is((d).body -> 'items', '[]', 'an empty queue is an empty list'), is((d).body ->> 'total_count', '0', 'of zero') FROM pg_temp.queue(:'sue', '{"priority": "normal", "work_item_type": "position"}') d;
 SELECT is((d).items, 'q-urgent-1 q-urgent-2 q-high q-normal q-other q-any', 'the trusted backend sees the default organisation'), is((e).items, 'q-foreign', 'or the one that it names')
@@ -189,6 +218,9 @@ SELECT is((d).items, 'm-breached m-warning m-ok', 'by several'), is((e).items, '
 SELECT is((d).items, 'm-breached m-warning m-ok m-done', 'what is done only on demand'), is((d).body #>> '{assignments,3,sla_status}', 'ok', 'and as it stood then') FROM pg_temp.mine(:'mia', '{"include_completed": "true"}') d;
 SELECT is((d).items, 'm-done', 'or by its status') FROM pg_temp.mine(:'mia', '{"status": ["completed"]}') d;
 SELECT is((d).items, 'm-warning', 'a part of it'), is((d).body ->> 'total_count', '3', 'of three'), is((d).body #>> '{summary,active_count}', '3', 'the summary is of all') FROM pg_temp.mine(:'mia', '{"limit": 1, "offset": 1}') d;
+SELECT is(pg_temp.pages(:'mia', 'assignments_my_assignments', request, 'assignments'), pages, format('by cursor: %s', request))
+  FROM (VALUES ('{"limit": 2}'::jsonb, 'm-breached m-warning | m-ok'), ('{"limit": 1, "offset": 1}', 'm-warning | m-ok'), ('{"limit": 3, "include_completed": true}', 'm-breached m-warning m-ok | m-done'), ('{"limit": 3}', 'm-breached m-warning m-ok'),
+               ('{"limit": 1, "offset": 1, "cursor": "00"}', '400 cursor goes without offset'), ('{"cursor": "00"}', '400 cursor must be the next_cursor of an answer')) v(request, pages);
 SELECT is((d).body ->> 'limit', '200', 'at most two hundred') FROM pg_temp.mine(:'mia', '{"limit": 5000}') d;
 SELECT is((d).body -> 'assignments', '[]', 'nothing is an empty list'), is((d).status, 200, 'and no error') FROM pg_temp.mine(:'nobody') d;
 SELECT is((d).body #>> '{summary,active_count}', '8', 'a supervisor''s own work is not the unit''s') FROM pg_temp.mine(:'sue') d;
@@ -491,12 +523,90 @@ COMMIT;
 SELECT is(availability_status::text, 'available', 'and did not begin') FROM staff_profiles WHERE user_id = :'ann';
 BEGIN;
 SET LOCAL lock_timeout = '100ms';
-SELECT throws_ok(format($$SELECT * FROM pg_temp.call(%L, 'staff_availability', '{"status": "on_leave"}')$$, :'ann'), '55P03', NULL, 'an error of the environment is no answer, and goes on to the caller');
-ROLLBACK;
+SELECT is((d).status, 503, 'somebody else is in the way for too long: 503'), is((d).headers, '{"Retry-After": "1"}', 'with the advice to come again'), is((d).body ->> 'code', 'RESOURCE_BUSY', 'and this code'), ok((d).body ? 'correlationId', 'and an envelope')
+  FROM pg_temp.call(:'ann', 'staff_availability', '{"status": "on_leave"}') d;
+COMMIT;
+SELECT is(availability_status::text, 'available', 'and nothing is half done') FROM staff_profiles WHERE user_id = :'ann';
 SELECT dblink_exec('holder', 'ROLLBACK')
 \gset
 SELECT is((d).status, 200, 'with the lock gone it is as if it had never been asked') FROM pg_temp.call(:'ada', 'assignments_auto_assign', '{"work_item_id": "late-1", "work_item_type": "ticket", "required_skills": ["analysis"], "priority": "normal"}') d;
-SELECT dblink_disconnect('holder')
+-- A deadlock, of which this side is the victim: the holder looks for one much later.
+SELECT pg_temp.give(:'ann', 'circle') AS circle
+\gset
+SELECT dblink_exec('holder', 'BEGIN'), dblink_exec('holder', 'SET LOCAL deadlock_timeout = ''1 h''')
+\gset
+SELECT * FROM dblink('holder', format('SELECT id FROM organizational_units WHERE id = %L FOR UPDATE', :'analysis')) AS held(held uuid)
+\gset
+BEGIN;
+SET LOCAL deadlock_timeout = '50ms';
+INSERT INTO skills (id, name_en, name_ar) VALUES (md5('mine')::uuid, 'mine', 'mine');
+SELECT dblink_send_query('holder', 'INSERT INTO skills (name_en, name_ar) VALUES (''mine'', ''mine'')')
+\gset
+DO $$ BEGIN PERFORM pg_stat_clear_snapshot(); WHILE NOT EXISTS (SELECT FROM pg_locks l WHERE NOT l.granted AND l.locktype = 'transactionid' AND l.transactionid = pg_current_xact_id()::xid) LOOP NULL; END LOOP; END $$;
+SELECT is((d).status, 503, 'the victim of a deadlock is told the same'), is((d).headers, '{"Retry-After": "1"}', 'and when to come again')
+  FROM pg_temp.call(:'ann', 'assignments_update_status', jsonb_build_object('assignment_id', :'circle', 'status', 'completed')) d;
+SELECT is(status::text, 'assigned', 'and nothing is half done') FROM assignments WHERE id = :'circle';
+ROLLBACK;
+SELECT count(*) FROM dblink_get_result('holder') r(x text)
+\gset
+SELECT count(*) FROM dblink_get_result('holder') r(x text)
+\gset
+SELECT dblink_exec('holder', 'ROLLBACK')
+\gset
+
+-- Whoever has no right waits for nobody who has, and so learns nothing by waiting.
+INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, priority, target_unit_id) VALUES ('held-q', 'ticket', '{}', 'low', :'translation') RETURNING id AS waiting
+\gset
+SELECT pg_temp.give(:'tara', 'held') AS held
+\gset
+INSERT INTO escalation_events (assignment_id, escalated_to_id, reason) VALUES (:'held', :'sue', 'manual') RETURNING id AS told
+\gset
+SELECT dblink_exec('holder', 'BEGIN')
+\gset
+SELECT * FROM dblink('holder', format('SELECT id FROM assignments WHERE id = %L FOR UPDATE', :'held')) AS held(held_a uuid), dblink('holder', format('SELECT id FROM assignment_queue WHERE id = %L FOR UPDATE', :'waiting')) AS w(held_q uuid),
+              dblink('holder', format('SELECT id FROM escalation_events WHERE id = %L FOR UPDATE', :'told')) AS e(held_e uuid)
+\gset
+BEGIN;
+SET LOCAL lock_timeout = '100ms';
+SELECT is((d).status, w.status, format('%s for %s: %s', o.operation, w.name, w.status))
+  FROM (VALUES (:'eve'::uuid, 'another organisation', 404), (:'ann', 'a colleague', 403), (:'ada', 'an administrator', 503)) w(who, name, status),
+       (VALUES ('assignments_escalate', jsonb_build_object('assignment_id', :'held', 'reason', 'manual')), ('assignments_update_status', jsonb_build_object('assignment_id', :'held', 'status', 'completed')),
+               ('queue_escalate', jsonb_build_object('queue_id', :'waiting')), ('escalations_acknowledge', jsonb_build_object('escalation_id', :'told'))) o(operation, request),
+       pg_temp.call(w.who, o.operation, o.request) d;
+SELECT is((d).status, w.status, format('overriding for %s: %s', w.name, w.status))
+  FROM (VALUES (:'ann'::uuid, 'a colleague', 403), (:'sam', 'the supervisor of another unit', 403), (:'ada', 'an administrator', 503)) w(who, name, status),
+       pg_temp.call(w.who, 'assignments_manual_override', jsonb_build_object('work_item_id', 'held', 'work_item_type', 'ticket', 'assignee_id', :'ann', 'override_reason', 'because I say so', 'reassign', true)) d;
+ROLLBACK;
+SELECT dblink_exec('holder', 'ROLLBACK')
+\gset
+-- Who had the right and lost it while waiting has it no more.
+SELECT dblink_connect('asker', format('host=%s port=%s user=%s dbname=%s application_name=asker', :'HOST', :'PORT', :'USER', current_database())), dblink_exec('holder', 'BEGIN')
+\gset
+SELECT pg_temp.give(:'tara', 'held too') AS held_too
+\gset
+SELECT dblink_exec('holder', format('UPDATE assignments SET assignee_id = %L WHERE id = %L', :'ann', :'held'))
+\gset
+SELECT dblink_exec('asker', format('SET request.jwt.claims = %L; SET ROLE authenticated', jsonb_build_object('sub', :'sue')))
+\gset
+SELECT dblink_send_query('asker', format('SELECT status FROM api.assignments_update_status(%L)', jsonb_build_object('assignment_id', :'held', 'status', 'completed')))
+\gset
+DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_get_activity(l.pid) a ON true WHERE NOT l.granted AND a.application_name = 'asker') LOOP NULL; END LOOP; END $$;
+SELECT dblink_exec('holder', 'COMMIT')
+\gset
+SELECT is(status, 403, 'the right is asked for again once the lock is held') FROM dblink_get_result('asker') r(status int);
+SELECT is(status::text, 'assigned', 'and nothing is done') FROM assignments WHERE id = :'held';
+SELECT count(*) FROM dblink_get_result('asker') r(x int)
+\gset
+SELECT dblink_exec('holder', 'BEGIN'), dblink_exec('holder', format('UPDATE assignments SET assignee_id = %L WHERE id = %L', :'ann', :'held_too'))
+\gset
+SELECT dblink_send_query('asker', format('SELECT status FROM api.assignments_manual_override(%L)', jsonb_build_object('work_item_id', 'held too', 'work_item_type', 'ticket', 'assignee_id', :'tim', 'override_reason', 'because I say so', 'reassign', true)))
+\gset
+DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_get_activity(l.pid) a ON true WHERE NOT l.granted AND a.application_name = 'asker') LOOP NULL; END LOOP; END $$;
+SELECT dblink_exec('holder', 'COMMIT')
+\gset
+SELECT is(status, 403, 'also for overriding') FROM dblink_get_result('asker') r(status int);
+SELECT is(assignee_id, :'ann', 'and nothing is taken') FROM assignments WHERE id = :'held_too';
+SELECT dblink_disconnect('asker'), dblink_disconnect('holder')
 \gset
 
 SELECT is(array_agg(p.oid::regprocedure::text), NULL, 'every operation and answer has its comment') FROM pg_proc p

@@ -5,7 +5,7 @@
 \ir setup.psql
 \ir assignments.psql
 
-SELECT plan(236);
+SELECT plan(263);
 
 INSERT INTO organizations (name) VALUES ('another') RETURNING id AS another
 \gset
@@ -123,6 +123,42 @@ SELECT is(pg_temp.says(claims, format('(SELECT status FROM api.%I(%L))', operati
           FROM pg_proc p WHERE p.pronamespace = 'api'::regnamespace AND p.proname <> 'health_assignment_engine' AND p.proname NOT LIKE 'match%') o;
 SELECT is(count(*), 4::bigint, 'nothing happened') FROM escalation_events;
 
+-- Without claims it is the rights of the login that count, whatever it is called.
+BEGIN;
+CREATE ROLE test_member LOGIN IN ROLE authenticated;
+CREATE ROLE test_gateway LOGIN NOINHERIT IN ROLE authenticated, service_role;
+CREATE ROLE test_half LOGIN IN ROLE authenticated, test_gateway;
+CREATE ROLE test_backend LOGIN IN ROLE service_role;
+CREATE ROLE test_owner LOGIN IN ROLE steward_owner;
+CREATE FUNCTION pg_temp.login_says(login text, become text, claims text, call text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    answer text;
+BEGIN
+    PERFORM set_config('request.jwt.claims', claims, true);
+    BEGIN
+        EXECUTE format('SET LOCAL SESSION AUTHORIZATION %I', login);
+        EXECUTE format('SET LOCAL ROLE %I', become);
+        EXECUTE 'SELECT ' || call INTO answer;
+    EXCEPTION WHEN insufficient_privilege THEN
+        answer := 'refused';
+    END;
+    RESET SESSION AUTHORIZATION;
+    RETURN answer;
+END $$;
+SELECT format('steward.escalate(%L, ''manual'', %L) ->> ''outcome''', :'item', :'ada') AS escalate, format('count(*) FROM find_eligible_staff_for_assignment(''{}'', NULL, 50)') AS eligible
+\gset
+SELECT is(pg_temp.login_says(l.login, l.become, '', :'escalate'), l.escalated, format('%s as %s without claims: escalating', l.login, l.become)),
+       is(pg_temp.login_says(l.login, l.become, '', :'eligible'), l.seen, format('%s as %s without claims: who is eligible', l.login, l.become))
+  FROM (VALUES ('test_member', 'none', 'not_found', '0'), ('test_gateway', 'none', 'refused', 'refused'), ('test_gateway', 'authenticated', 'not_found', '0'),
+               ('test_half', 'none', 'not_found', '0'), ('test_half', 'service_role', 'already_escalated', '9'), ('test_backend', 'none', 'already_escalated', '9'),
+               ('test_backend', 'service_role', 'already_escalated', '9'), ('test_owner', 'none', 'already_escalated', '9'), ('postgres', 'none', 'already_escalated', '9'),
+               ('postgres', 'authenticated', 'not_found', '0')) l(login, become, escalated, seen);
+SELECT is(pg_temp.login_says('test_member', 'none', json_build_object('sub', :'zed')::text, :'eligible'), '3', 'with claims a member of authenticated sees the own organisation''s'),
+       is(pg_temp.login_says('test_member', 'none', json_build_object('sub', :'zed')::text, :'escalate'), 'not_found', 'and another''s work is not there'),
+       is(pg_temp.login_says('test_member', 'none', '', format('status FROM api.staff_availability(''{"staff_id": "%s", "status": "available"}'')', :'ann')), '401', 'the operations ask who is calling'),
+       is(pg_temp.login_says('test_backend', 'none', '', format('status FROM api.staff_availability(''{"staff_id": "%s", "status": "available"}'')', :'ann')), '200', 'and know the backend by its rights');
+ROLLBACK;
+
 -- Writing.
 SELECT set_config('request.jwt.claims', json_build_object('sub', :'ada')::text, false);
 SELECT throws_ok(format('SET LOCAL ROLE %I; %s', r, format(w, t)), '42501', NULL, format('%s: %s', r, format(w, t)))
@@ -183,5 +219,24 @@ SELECT is((SELECT sum(rows::int) FROM regexp_matches(pg_temp.plan_for(md5('u777'
 SELECT is((SELECT sum(rows::int) FROM regexp_matches(pg_temp.plan_for(md5('u7')::uuid, 'SELECT * FROM assignments'), '^[^\n]*rows=(\d+)') AS m(r), unnest(m.r) rows), 200::bigint, 'my unit''s two hundred');
 SELECT unalike(pg_temp.plan_for(md5('u777')::uuid, 'SELECT * FROM assignments ORDER BY sla_deadline LIMIT 20'), '%Seq Scan%', 'nor with an order');
 SELECT unalike(pg_temp.plan_for(md5('u7')::uuid, 'SELECT * FROM assignment_queue ORDER BY priority DESC, created_at LIMIT 10'), '%Seq Scan%', 'nor of the queue');
+
+-- Deep in a list a cursor costs what a page costs.
+CREATE FUNCTION pg_temp.blocks(who uuid, query text) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+    plan json;
+BEGIN
+    PERFORM set_config('request.jwt.claims', json_build_object('sub', who)::text, true);
+    SET LOCAL ROLE authenticated;
+    EXECUTE query;      -- what is planned once
+    EXECUTE 'EXPLAIN (ANALYZE, BUFFERS, FORMAT json) ' || query INTO plan;
+    RESET ROLE;
+    RETURN (plan #>> '{0,Plan,Shared Hit Blocks}')::int + (plan #>> '{0,Plan,Shared Read Blocks}')::int;
+END $$;
+UPDATE assignment_queue SET created_at = steward.now() - right(work_item_id, -4)::int * interval '1 s' WHERE work_item_id LIKE 'big-%';
+SELECT (10000, 'low', q.created_at, q.id)::steward.page_end AS deep FROM assignment_queue q WHERE q.work_item_id = 'big-10000'
+\gset
+SELECT cmp_ok(pg_temp.blocks(who, format('SELECT steward.queue_walk(%L, %L, 250)', '{}', :'deep')), '<', 300, format('the queue of %s in its depth', name))
+  FROM (VALUES (:'ada'::uuid, 'an administrator'), (md5('u7')::uuid, 'a supervisor')) w(who, name);
+SELECT cmp_ok(pg_temp.blocks(md5('u777')::uuid, 'SELECT steward.work_walk(NULL, ''{assigned}'', ROW (0, ''low'', ''-infinity'', ''00000000-0000-0000-0000-000000000000'')::steward.page_end, 5)'), '<', 100, 'and the own work');
 
 SELECT * FROM finish();

@@ -4,7 +4,7 @@
 \ir setup.psql
 \ir assignments.psql
 
-SELECT plan(226);
+SELECT plan(232);
 
 -- Words.
 SELECT is(enum_range(NULL::priority_level)::text, '{low,normal,high,urgent}', 'priorities rise, so DESC is urgent first');
@@ -371,5 +371,33 @@ SELECT throws_ok(format('UPDATE staff_profiles SET unit_id = %L WHERE user_id = 
 SELECT dblink_exec('mover', 'COMMIT');
 SELECT lives_ok(format('UPDATE staff_profiles SET unit_id = %L WHERE user_id = %L', :'arabic', :'bob'), 'but afterwards');
 SELECT is(pg_temp.drift(), NULL, 'and takes the work along');
+
+-- A skill goes when nothing needs it any more.
+SELECT pg_temp.skill('needed') AS needed
+\gset
+INSERT INTO assignment_rules (name_ar, name_en, unit_id, required_skills) VALUES ('r', 'r', :'arabic', ARRAY[:'needed']::uuid[]) RETURNING id AS rule
+\gset
+SELECT throws_ok(format('DELETE FROM skills WHERE id = %L', :'needed'), '23503', 'skill needed is still needed by an active rule', 'a skill that a rule is about is not deleted');
+UPDATE assignment_rules SET is_active = false WHERE id = :'rule';
+INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority, required_skills) VALUES ('needs it', 'task', :'bob', 'low', ARRAY[:'needed']::uuid[]);
+SELECT throws_ok(format('DELETE FROM skills WHERE id = %L', :'needed'), '23503', 'skill needed is still needed by an open assignment', 'nor one that open work needs');
+UPDATE assignments SET status = 'cancelled' WHERE work_item_id = 'needs it';
+INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, priority) VALUES ('needs it', 'task', ARRAY[:'needed']::uuid[], 'low');
+SELECT throws_ok(format('DELETE FROM skills WHERE id = %L', :'needed'), '23503', 'skill needed is still needed by an item that waits', 'nor one that waiting work needs');
+DELETE FROM assignment_queue WHERE work_item_id = 'needs it';
+SELECT lives_ok(format('DELETE FROM skills WHERE id = %L', :'needed'), 'with all of that gone it can go');
+SELECT throws_ok(format('UPDATE assignment_rules SET is_active = true WHERE id = %L', :'rule'), '23503', NULL, 'and a rule about it does not come back');
+
+-- What deleting a user or a unit looks through: every foreign key that can be is the
+-- beginning of an index, but for the two that are filled all the time and asked for never.
+SELECT set_eq($$
+    SELECT format('%s.%s', c.conrelid::regclass, a.attname)
+      FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[cardinality(c.conkey)]
+     WHERE c.contype = 'f' AND c.confrelid IN ('auth.users'::regclass, 'organizational_units'::regclass)
+       AND c.conrelid IN ('assignments'::regclass, 'assignment_queue'::regclass, 'escalation_events'::regclass, 'staff_profiles'::regclass)
+       AND NOT EXISTS (SELECT FROM pg_index i
+                        WHERE i.indrelid = c.conrelid AND (i.indkey[0] = a.attnum OR (i.indkey[0] = c.conkey[1] AND i.indkey[1] = a.attnum))
+                          AND (i.indpred IS NULL OR pg_get_expr(i.indpred, i.indrelid) = format('(%I IS NOT NULL)', a.attname)))$$,
+    '{assignment_queue.requested_by,assignments.target_unit_id}'::text[], 'deleting a user reads no table whole but the queue, deleting a unit only the work');
 
 SELECT * FROM finish();

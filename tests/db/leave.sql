@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir assignments.psql
 
-SELECT plan(58);
+SELECT plan(69);
 
 CREATE FUNCTION pg_temp.leave(person uuid, status availability_status DEFAULT 'on_leave', until timestamptz DEFAULT NULL) RETURNS jsonb LANGUAGE sql AS $$
     SELECT steward.set_availability(p.organization_id, person, status, until, 'a reason', 'manual', person) FROM staff_profiles p WHERE p.user_id = person
@@ -97,6 +97,8 @@ SELECT throws_ok(format('SELECT pg_temp.leave(%L, until => steward.now())', :'se
 SELECT is(availability_status, 'available', 'and nothing is done') FROM staff_profiles WHERE user_id = :'second';
 SELECT throws_ok(format('SELECT steward.set_availability(%L, %L, ''on_leave'', NULL, NULL, ''astrology'')', pg_temp.home(), :'second'), '23514', NULL, 'a source that is none too');
 SELECT throws_ok(format('SELECT steward.set_availability(%L, %L, NULL)', pg_temp.home(), :'second'), '22023', NULL, 'and no status');
+SELECT throws_ok(format('SELECT pg_temp.leave(%L, until => ''infinity'')', :'second'), '22023', 'unavailable_until must be a moment', 'an end that never comes is left out instead'),
+       throws_ok(format('SELECT steward.set_availability(%L, %L, ''on_leave'', reason => repeat(''x'', 501))', pg_temp.home(), :'second'), '22023', 'reason must be at most 500 characters', 'and a reason is short');
 SELECT is(steward.set_availability(pg_temp.home(), gen_random_uuid(), 'on_leave') ->> 'outcome', 'not_found', 'a stranger is not found');
 
 -- Rights, by the claims; the source follows who does it.
@@ -113,22 +115,67 @@ BEGIN
 END $$;
 SELECT format('SELECT steward.set_availability(%L, %L, ''available'') ->> ''availability_source''', pg_temp.home(), :'second') AS change \gset
 SELECT is(pg_temp.as_user(:'second', :'change'), 'manual', 'everybody the own availability'), is(pg_temp.as_user(:'boss', :'change'), 'supervisor_override', 'and whoever leads the unit'),
+       throws_ok(format('SELECT pg_temp.as_user(%L, %L)', :'second', replace(:'change', '''available'')', '''available'', source => ''hr_system'')')), '22023', 'source follows from who calls', 'whom nobody believes to be the personnel system'),
        throws_ok(format('SELECT pg_temp.as_user(%L, %L)', :'first', :'change'), '42501', 'insufficient permissions', 'a colleague not'), is(pg_temp.as_user(NULL, :'change'), NULL, 'nor without claims');
 
 -- What is given to somebody while the leave waits for the unit moves along.
-SELECT dblink_connect('giver', format('host=%s port=%s user=%s dbname=%s', split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_user, current_database())),
-       dblink_connect('leaver', format('host=%s port=%s user=%s dbname=%s', split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_user, current_database())) \g /dev/null
+SELECT dblink_connect(name, format('host=%s port=%s user=%s dbname=%s application_name=%s', split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_user, current_database(), name))
+  FROM unnest('{giver,leaver}'::text[]) name \g /dev/null
+CREATE PROCEDURE pg_temp.until_waiting(who text) LANGUAGE plpgsql AS $$
+BEGIN
+    LOOP
+        EXIT WHEN EXISTS (SELECT FROM pg_stat_activity WHERE application_name = who AND datname = current_database() AND wait_event_type = 'Lock') OR dblink_is_busy(who) = 0;
+        COMMIT;     -- what was seen of the others is seen anew
+    END LOOP;
+END $$;
 UPDATE staff_profiles SET skills = ARRAY[:'arabic']::uuid[] WHERE user_id = :'boss';
 SELECT pg_temp.given(:'second', ARRAY[:'arabic']::uuid[], 'urgent') \g /dev/null
 SELECT dblink_exec('giver', format('BEGIN; INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority, required_skills) VALUES (''late'', ''task'', %L, ''urgent'', ARRAY[%L]::uuid[])', :'second', :'arabic')) \g /dev/null
 SELECT dblink_send_query('leaver', format('SELECT steward.set_availability(%L, %L, ''on_leave'')', pg_temp.home(), :'second')) \g /dev/null
-SELECT pg_sleep(0.3) \g /dev/null
+CALL pg_temp.until_waiting('leaver');
 SELECT is(dblink_is_busy('leaver'), 1, 'a leave waits for the unit');
 SELECT dblink_exec('giver', 'COMMIT') \g /dev/null
 SELECT is(count(*), 1::bigint, 'and finds what came meanwhile') FROM dblink_get_result('leaver') r(answer jsonb)
  CROSS JOIN jsonb_to_recordset(r.answer -> 'reassigned_items') i(work_item_id text) WHERE i.work_item_id = 'late';
 SELECT is(count(*), 0::bigint, 'so nothing urgent stays behind') FROM assignments WHERE assignee_id = :'second' AND priority >= 'high' AND status = 'assigned' AND NOT needs_review;
 SELECT is(pg_temp.drift(), NULL, 'and every count is right');
+
+-- Several leaves in one transaction have no order of locks between them.  Two who cross
+-- are no deadlock, of which PostgreSQL would choose the victim: one gives up in time.
+SELECT pg_temp.unit('left') AS left_unit, pg_temp.unit('right') AS right_unit \gset
+SELECT pg_temp.staff(:'left_unit', '{}') AS lefty, pg_temp.staff(:'right_unit', '{}') AS righty \gset
+CREATE FUNCTION pg_temp.outcome_of(who text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    answer text;
+BEGIN
+    SELECT r.outcome INTO answer FROM dblink_get_result(who) r(outcome text);
+    RETURN answer;
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE;
+END $$;
+SELECT count(*) FROM dblink_get_result('leaver') r(x text) \g /dev/null
+SELECT dblink_exec(name, 'BEGIN') FROM unnest('{giver,leaver}'::text[]) name \g /dev/null
+SELECT format('SELECT steward.set_availability(%L, %L, ''on_leave'') ->> ''outcome''', pg_temp.home(), :'lefty') AS left_leaves,
+       format('SELECT steward.set_availability(%L, %L, ''on_leave'') ->> ''outcome''', pg_temp.home(), :'righty') AS right_leaves \gset
+SELECT is(l.outcome, 'updated', 'one goes on leave'), is(r.outcome, 'updated', 'and in another transaction another one')
+  FROM dblink('giver', :'left_leaves') l(outcome text), dblink('leaver', :'right_leaves') r(outcome text);
+SELECT dblink_send_query('giver', :'right_leaves') \g /dev/null
+CALL pg_temp.until_waiting('giver');
+SELECT dblink_send_query('leaver', :'left_leaves') \g /dev/null
+SELECT pg_temp.outcome_of('giver') AS giver, pg_temp.outcome_of('leaver') AS leaver \gset
+SELECT ok('55P03' IN (:'giver', :'leaver') AND ARRAY[:'giver', :'leaver'] <@ '{updated,55P03}', format('crossing: one of them is told to try again (%s, %s)', :'giver', :'leaver'));
+SELECT (SELECT count(*) FROM dblink_get_result('giver') r(x text)), (SELECT count(*) FROM dblink_get_result('leaver') l(x text)) \g /dev/null
+SELECT dblink_exec(name, 'ROLLBACK') FROM unnest('{leaver,giver}'::text[]) name \g /dev/null
+SELECT is(r.outcome, 'updated', 'who tries again succeeds') FROM dblink('giver', :'right_leaves') r(outcome text);
+
+-- Somebody who is being changed when the leave ends is back a moment later.
+UPDATE staff_profiles SET unavailable_until = steward.now() WHERE user_id = :'righty';
+SELECT dblink_exec('giver', 'BEGIN') \g /dev/null
+SELECT count(*) FROM dblink('giver', :'right_leaves') r(outcome text) \g /dev/null
+SELECT is(returned, 0, 'who is being changed is not back yet'), is(next_due_ms, 1000::bigint, 'and looked at again in a second') FROM steward.sla_turn('test', 100);
+SELECT dblink_exec('giver', 'ROLLBACK') \g /dev/null
+SELECT is(returned, 1, 'when he is back') FROM steward.sla_turn('test', 100);
+SELECT is(count(*), 0::bigint, 'without any trouble') FROM steward.sla_trouble;
 SELECT dblink_disconnect('giver'), dblink_disconnect('leaver') \g /dev/null
 
 SELECT * FROM finish();

@@ -3,7 +3,7 @@
 \ir setup.psql
 CREATE EXTENSION IF NOT EXISTS dblink;
 
-SELECT plan(230);
+SELECT plan(235);
 SET timezone = UTC;
 SET datestyle = ISO;
 
@@ -431,6 +431,30 @@ SELECT isnt(p.status, NULL, 'as before') FROM steward.job_run r, steward.job_per
 SELECT ok(enabled AND next_at > steward.now() AND next_at <= steward.now() + interval '30 s', 'on: it goes on with the next slot') FROM steward.job_enable('half', true, 'me');
 UPDATE steward.job_schedule SET next_at = '2026-03-21 12:00:00+00' WHERE name = 'half';
 SELECT is(next_at, '2026-03-21 12:00:00+00', 'on again changes nothing') FROM steward.job_enable('half', true, 'me');
+
+-- A job that is switched off or deleted while it runs: whoever runs it ends the run, and
+-- where that one went away, whoever looks next.
+INSERT INTO steward.job_schedule (name, worker, call, schedule) VALUES ('parting', 'test', 'public.job_good(timestamptz)', '0 0 1 1 *');
+SELECT steward.job_run_now('parting', 'me') AS parted
+\gset
+DELETE FROM steward.job_schedule WHERE name = 'parting';
+SELECT is(status || ' ' || message, 'failed P0001: there is no job parting any more', 'a deleted job is not begun, and its run ends') FROM steward.job_perform(:'parted', 'me');
+INSERT INTO steward.job_schedule (name, worker, call, schedule) VALUES ('parting', 'test', 'public.job_good(timestamptz)', '0 0 1 1 *');
+SELECT steward.job_run_now('parting', 'me') AS parted
+\gset
+SELECT count(*) FROM steward.job_enable('parting', false, 'me')
+\gset
+UPDATE steward.job_run SET claimed_at = claimed_at - interval '11 s' WHERE id = :'parted';
+SELECT count(*) FROM pg_temp.start()
+\gset
+SELECT is(status || ' ' || error, 'failed the worker that ran it went away', 'the run of a job that is switched off ends') FROM steward.job_run WHERE id = :'parted';
+SELECT steward.job_run_now('parting', 'me') AS parted
+\gset
+DELETE FROM steward.job_schedule WHERE name = 'parting';
+SELECT ok(next_due_us BETWEEN 1 AND 10000000, 'somebody looks after what a deleted job left behind') FROM steward.job_start('idle', 'w');
+UPDATE steward.job_run SET claimed_at = claimed_at - interval '11 s' WHERE id = :'parted';
+SELECT is(next_due_us, NULL, 'and then no more') FROM steward.job_start('idle', 'w');
+SELECT is(status || ' ' || error, 'failed the worker that ran it went away', 'because it has ended') FROM steward.job_run WHERE id = :'parted';
 
 -- -------------------------------------------------------------------- questions
 SELECT ok(worker = 'test' AND last_status = 'completed' AND last_duration_ms >= 0 AND last_message LIKE 'slot %', 'the list tells how it went') FROM steward.schedule_list() WHERE name = 'half';

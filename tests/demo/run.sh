@@ -203,8 +203,10 @@ trap 'status=0; stop_all' INT TERM
 trap 'status=129; exec 8>/dev/null 2>&1; stop_all' HUP
 
 start_postgres
-ctl db setup --admin "host=$place/sock dbname=postgres user=postgres" ||
-	fail "the database of an earlier run does not fit; remove $place to start anew"
+ctl db setup --admin "host=$place/sock dbname=postgres user=postgres" || case $? in
+57 | 78) fail "the database of an earlier run does not fit; remove $place to start anew" ;;
+*) fail "the database cannot be set up" ;;
+esac
 start_steward
 
 began=$(sql -c 'SELECT clock_timestamp()')

@@ -7,7 +7,7 @@
 CLUSTER_BIN=$(pg_config --bindir)
 
 cluster_as_owner() {
-	if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi
+	if [ "$(id -u)" = 0 ]; then runuser -u postgres -- env -C / "$@"; else "$@"; fi
 }
 
 # cluster_setup [POSTGRES OPTIONS] - made, started, migrated; steward's configuration points at it

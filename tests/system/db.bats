@@ -10,7 +10,7 @@ ctl=${STEWARD_BUILD:-build}/stewardctl
 pgbin=$(pg_config --bindir)
 
 as_cluster_user() {
-    if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi
+    if [ "$(id -u)" = 0 ]; then runuser -u postgres -- env -C / "$@"; else "$@"; fi
 }
 
 # BATS_FILE_TMPDIR is root's alone, and a socket's path must fit in 107 bytes.

@@ -204,6 +204,11 @@ does_not_sleep() { [ "$(count "pg_stat_activity WHERE $SLEEPS")" = 0 ]; }
 	[[ $output == "no run yet" ]]
 	run -0 ctl schedule show night
 	[[ $output == *"upcoming"*"02:30:00 Europe/Berlin"* ]]
+	[[ $output =~ call\ +public\.job_good\(timestamptz\) && $output =~ updated_by\ +postgres ]]
+	run -0 ctl schedule disable night
+	run -0 ctl schedule show night
+	[[ $output =~ updated_by\ +(.*)$'\n' && ${BASH_REMATCH[1]} != postgres* ]]
+	run -0 ctl schedule enable night
 	run -0 ctl schedule show night --json
 	jq -e '.name == "night" and (.upcoming | length) == 5 and .history == []' <<<"$output"
 	run ctl schedule show nihgt
