@@ -114,7 +114,8 @@ BEGIN
     -- What is not watched any more cannot be in trouble.
     DELETE FROM steward.sla_trouble t
      WHERE t.retry_at < steward.now() - interval '1 day' AND t.step <> 'return'
-       AND NOT EXISTS (SELECT FROM public.assignments a WHERE a.id = t.item AND a.status IN ('assigned', 'in_progress'));
+       AND NOT EXISTS (SELECT FROM public.assignments a WHERE a.id = t.item AND a.status IN ('assigned', 'in_progress'))
+       AND NOT EXISTS (SELECT FROM public.assignment_queue q WHERE q.id = t.item);
     message := format('%s assignments archived', rows) || COALESCE(', ' || NULLIF(forgotten, 0) || ' lines of history removed', '');
 END $$;
 COMMENT ON FUNCTION steward.job_archive_assignments(timestamptz) IS
@@ -261,14 +262,14 @@ COMMENT ON FUNCTION steward.person_email(uuid) IS 'how an operator recognises so
 
 CREATE FUNCTION steward.queue_list(most int DEFAULT 1000)
     RETURNS TABLE (place bigint, id uuid, work_item_id text, work_item_type public.work_item_type, priority public.priority_level,
-                   unit text, required_skills text, created_at timestamptz, waiting_seconds bigint, attempts int,
+                   unit text, required_skills text, created_at timestamptz, waiting_seconds bigint, sla_deadline timestamptz, attempts int,
                    needs_review boolean, reason text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT row_number() OVER (PARTITION BY q.organization_id ORDER BY q.priority DESC, q.created_at, q.id),
            q.id, q.work_item_id, q.work_item_type, q.priority,
            (SELECT u.name_en FROM public.organizational_units u WHERE u.id = q.target_unit_id),
            (SELECT string_agg(s.name_en, ', ' ORDER BY s.name_en) FROM public.skills s WHERE s.id = ANY (q.required_skills)),
-           q.created_at, extract(epoch FROM steward.now() - q.created_at)::bigint, q.attempts, q.needs_review, q.reason
+           q.created_at, extract(epoch FROM steward.now() - q.created_at)::bigint, q.sla_deadline, q.attempts, q.needs_review, q.reason
       FROM (SELECT * FROM public.assignment_queue x ORDER BY x.priority DESC, x.created_at, x.id LIMIT most) q
      ORDER BY q.priority DESC, q.created_at, q.id
 $$;
@@ -278,22 +279,31 @@ CREATE FUNCTION steward.overdue_list(most int DEFAULT 1000)
     RETURNS TABLE (id uuid, work_item_id text, work_item_type public.work_item_type, priority public.priority_level, status text,
                    assignee text, unit text, sla_deadline timestamptz, overdue_seconds bigint, escalated_at timestamptz, escalated_to text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT a.id, a.work_item_id, a.work_item_type, a.priority, a.status::text, steward.person_email(a.assignee_id),
-           (SELECT u.name_en FROM public.organizational_units u WHERE u.id = a.unit_id), a.sla_deadline,
-           extract(epoch FROM steward.now() - a.sla_deadline)::bigint, a.escalated_at, steward.person_email(a.escalation_recipient_id)
-      FROM (SELECT * FROM public.assignments x
-             WHERE x.status IN ('assigned', 'in_progress') AND x.sla_deadline <= steward.now()
-             ORDER BY x.sla_deadline, x.id LIMIT most) a
-     ORDER BY a.sla_deadline, a.id
+    SELECT o.id, o.work_item_id, o.work_item_type, o.priority, o.status, steward.person_email(o.assignee_id),
+           (SELECT u.name_en FROM public.organizational_units u WHERE u.id = o.unit_id), o.sla_deadline,
+           extract(epoch FROM steward.now() - o.sla_deadline)::bigint, o.escalated_at, steward.person_email(o.escalation_recipient_id)
+      FROM (SELECT a.id, a.work_item_id, a.work_item_type, a.priority, a.status::text, a.assignee_id, a.unit_id, a.sla_deadline,
+                   a.escalated_at, a.escalation_recipient_id
+              FROM public.assignments a WHERE a.status IN ('assigned', 'in_progress') AND a.sla_deadline <= steward.now()
+            UNION ALL
+            SELECT q.id, q.work_item_id, q.work_item_type, q.priority, 'queued', NULL, q.target_unit_id, q.sla_deadline,
+                   q.breached_at, q.escalation_recipient_id
+              FROM public.assignment_queue q WHERE q.sla_deadline <= steward.now()
+             ORDER BY sla_deadline, id LIMIT most) o
+     ORDER BY o.sla_deadline, o.id
 $$;
-COMMENT ON FUNCTION steward.overdue_list(int) IS 'open work past its deadline, the longest first, and to whom that was escalated';
+COMMENT ON FUNCTION steward.overdue_list(int) IS 'open and waiting work past its deadline, the longest first, and to whom that was escalated';
 
 CREATE FUNCTION steward.overdue_count() RETURNS TABLE (overdue bigint, unserved bigint, oldest timestamptz)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT count(*), count(*) FILTER (WHERE a.breached_at IS NOT NULL AND a.escalation_recipient_id IS NULL), min(a.sla_deadline)
-      FROM public.assignments a WHERE a.status IN ('assigned', 'in_progress') AND a.sla_deadline <= steward.now()
+    SELECT count(*), count(*) FILTER (WHERE o.breached_at IS NOT NULL AND o.escalation_recipient_id IS NULL), min(o.sla_deadline)
+      FROM (SELECT a.breached_at, a.escalation_recipient_id, a.sla_deadline FROM public.assignments a
+             WHERE a.status IN ('assigned', 'in_progress') AND a.sla_deadline <= steward.now()
+            UNION ALL
+            SELECT q.breached_at, q.escalation_recipient_id, q.sla_deadline FROM public.assignment_queue q
+             WHERE q.sla_deadline <= steward.now()) o
 $$;
-COMMENT ON FUNCTION steward.overdue_count() IS 'how much open work is past its deadline, and how much of it nobody was told of but the administrators';
+COMMENT ON FUNCTION steward.overdue_count() IS 'how much open and waiting work is past its deadline, and how much of it nobody was told of but the administrators';
 
 CREATE FUNCTION steward.escalation_list(most int DEFAULT 1000)
     RETURNS TABLE (id uuid, reason public.escalation_reason, work_item_id text, work_item_type public.work_item_type, unit text,
@@ -328,7 +338,7 @@ CREATE FUNCTION steward.item_show(wanted text)
            (SELECT string_agg(s.name_en, ', ' ORDER BY s.name_en) FROM public.skills s WHERE s.id = ANY (i.required_skills)),
            i.started_at, i.assigned_at, i.sla_deadline, i.completed_at, i.attempts, i.needs_review, i.reason
       FROM (SELECT q.id, q.work_item_id, q.work_item_type, q.priority, 'queued' AS status, NULL::uuid AS assignee_id, q.target_unit_id AS unit_id,
-                   q.required_skills, q.created_at AS started_at, NULL::timestamptz AS assigned_at, NULL::timestamptz AS sla_deadline,
+                   q.required_skills, q.created_at AS started_at, NULL::timestamptz AS assigned_at, q.sla_deadline,
                    NULL::timestamptz AS completed_at, q.attempts, q.needs_review, q.reason
               FROM public.assignment_queue q
             UNION ALL
@@ -366,6 +376,9 @@ CREATE FUNCTION steward.item_story(wanted text) RETURNS TABLE (at timestamptz, e
         UNION ALL
         SELECT a.warning_sent_at, 'warned', steward.person_email(a.assignee_id), NULL
           FROM public.assignments a WHERE a.id IN (SELECT p.id FROM place p) AND a.warning_sent_at IS NOT NULL
+        UNION ALL
+        SELECT q.warning_sent_at, 'warned', NULL, NULL
+          FROM public.assignment_queue q WHERE q.id IN (SELECT p.id FROM place p) AND q.warning_sent_at IS NOT NULL
         UNION ALL
         SELECT e.escalated_at, 'escalated: ' || e.reason, COALESCE(steward.person_email(e.escalated_to_id), 'nobody'), e.notes FROM escalation e
         UNION ALL

@@ -62,7 +62,7 @@ print_late(struct output *o, const struct db_result *r)
 	output_tinted(o, strcmp(overdue, "0") == 0 ? TONE_plain : TONE_bad, "%s past the deadline%s", overdue,
 	    strcmp(overdue, "0") == 0 ? "" : "; see: stewardctl assignments overdue");
 	if (strcmp(unserved, "0") != 0)
-		output_tinted(o, TONE_bad, "%s escalated to nobody: above their assignees nobody is available", unserved);
+		output_tinted(o, TONE_bad, "%s escalated to nobody: above them nobody is available", unserved);
 }
 
 static void
@@ -124,7 +124,7 @@ static enum err
 queue(const struct command_context *c, const struct admin *a, struct error *e)
 {
 	return print_list(c, a, "SELECT * FROM steward.queue_list()",
-	    "place,item=work_item_id,type=work_item_type,priority,unit,skills=required_skills,waiting_seconds,attempts,review=needs_review,reason",
+	    "place,item=work_item_id,type=work_item_type,priority,unit,skills=required_skills,waiting_seconds,deadline=sla_deadline,attempts,review=needs_review,reason",
 	    "nothing waits", e);
 }
 

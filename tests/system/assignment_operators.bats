@@ -96,6 +96,17 @@ wanted() { jq -er "$1" <<<"$output"; }
 	[[ $output == *"1 escalated to nobody"* ]]
 }
 
+@test "what waits too long is overdue, too" {
+	queue waits legal urgent 180
+	sql -c 'SELECT * FROM steward.sla_turn('\''test'\'', 100)'
+	run -0 ctl overdue --json
+	[ "$(wanted '.items[] | "\(.work_item_id) \(.status) \(.assignee) \(.escalated_to)"')" = "waits queued null director@example.org" ]
+	run -0 ctl health
+	[[ $output == *"1 wait, the first since"*"1 past the deadline"* ]]
+	run -0 ctl show waits --json
+	[ "$(wanted '[.story[].event] | join(", ")')" = "queued, escalated: sla_breach, warned" ]
+}
+
 @test "show tells where an item is and its whole story, by any of its ids" {
 	assign late translator1 "steward.now() - interval '2 hours'"
 	sql -c 'SELECT * FROM steward.sla_turn('\''test'\'', 100)'
