@@ -5,7 +5,7 @@
 \ir assignments.psql
 SET TimeZone = 'UTC';
 
-SELECT plan(210);
+SELECT plan(213);
 
 CREATE FUNCTION pg_temp.turn(most int DEFAULT 1000) RETURNS text LANGUAGE sql AS $$
     SELECT format('%s warned, %s escalated, %s unserved, %s returned', t.warned, t.escalated, t.unserved, t.returned)
@@ -436,6 +436,13 @@ UPDATE assignments SET status = 'in_progress' WHERE id = :'item';
 SELECT is(pg_temp.woken(), false, 'but not starting to work on it');
 UPDATE staff_profiles SET availability_status = 'on_leave', unavailable_until = steward.now() + interval '30 s' WHERE user_id = :'cid';
 SELECT is(pg_temp.woken(), true, 'nor does it miss a short leave');
+INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, priority) VALUES ('far', 'ticket', '{}', 'low');
+SELECT isnt(pg_temp.woken(), true, 'what is queued does not');
+INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, priority, created_at) VALUES ('near', 'ticket', '{}', 'urgent', steward.now() - interval '1 hour 29 minutes 30 s');
+SELECT is(pg_temp.woken(), true, 'unless it has its warning soon');
+UPDATE assignment_queue SET sla_deadline = steward.now() + interval '20 s' WHERE work_item_id = 'far';
+SELECT is(pg_temp.woken(), true, 'or its deadline');
+DELETE FROM assignment_queue;
 SELECT dblink_disconnect('ear'), dblink_disconnect('other') \g /dev/null
 
 -- No turn reads a table: at a hundred thousand, everything is an index.
