@@ -12,4 +12,5 @@ DROP TABLE steward.capacity_freed;
 DROP TABLE public.assignment_queue;
 DROP FUNCTION public.process_queue_on_capacity_change();
 DROP FUNCTION steward.queue_flag();
+DROP FUNCTION steward.queue_promise();
 DROP FUNCTION steward.queue_check();

@@ -367,6 +367,13 @@ BEGIN
     DELETE FROM public.assignment_queue x
      WHERE x.organization_id = organization AND x.work_item_id = work_item AND x.work_item_type = kind
     RETURNING * INTO q;
+    IF assign_override.priority <> q.priority THEN
+        -- Another priority is another promise.
+        q.warn_at := NULL;
+        q.sla_deadline := NULL;
+        q.breached_at := NULL;
+        q.escalation_recipient_id := NULL;
+    END IF;
     IF existed THEN
         UPDATE public.assignments x
            SET assignee_id = assignee, assigned_at = steward.now(), assigned_by = actor, reassigned_from = a.assignee_id,
@@ -375,9 +382,11 @@ BEGIN
          WHERE x.id = a.id RETURNING * INTO a;
     ELSE
         INSERT INTO public.assignments (organization_id, work_item_id, work_item_type, assignee_id, assigned_by, priority, override_reason,
-                                        required_skills, target_unit_id, sla_started_at)
+                                        required_skills, target_unit_id, sla_started_at, warn_at, sla_deadline, warning_sent_at, breached_at,
+                                        escalated_at, escalation_recipient_id)
         VALUES (organization, work_item, kind, assignee, actor, COALESCE(assign_override.priority, q.priority, 'normal'),
-                assign_override.override_reason, COALESCE(NULLIF(assign_override.skills, '{}'), q.required_skills, '{}'), q.target_unit_id, q.created_at)
+                assign_override.override_reason, COALESCE(NULLIF(assign_override.skills, '{}'), q.required_skills, '{}'), q.target_unit_id,
+                q.created_at, q.warn_at, q.sla_deadline, q.breached_at, q.breached_at, q.breached_at, q.escalation_recipient_id)
         RETURNING * INTO a;
     END IF;
     INSERT INTO public.assignment_history (organization_id, unit_id, assignment_id, work_item_id, action, actor_id, detail)
@@ -457,9 +466,12 @@ BEGIN
         best := steward.assign_claim(q.organization_id, q.required_skills, q.target_unit_id, patient => false, avoid => avoid);
         IF best.user_id IS NOT NULL THEN
             DELETE FROM public.assignment_queue x WHERE x.id = item;
-            -- Who waited in the queue has waited: the clock of the promise began there.
-            INSERT INTO public.assignments (organization_id, work_item_id, work_item_type, assignee_id, priority, required_skills, target_unit_id, sla_started_at)
-            VALUES (q.organization_id, q.work_item_id, q.work_item_type, best.user_id, q.priority, q.required_skills, q.target_unit_id, q.created_at);
+            -- Who waited in the queue has waited: the clock of the promise began there, and a breach that
+            -- was escalated there is not again; of a deadline that is only near the assignee hears now.
+            INSERT INTO public.assignments (organization_id, work_item_id, work_item_type, assignee_id, priority, required_skills, target_unit_id,
+                                            sla_started_at, warn_at, sla_deadline, warning_sent_at, breached_at, escalated_at, escalation_recipient_id)
+            VALUES (q.organization_id, q.work_item_id, q.work_item_type, best.user_id, q.priority, q.required_skills, q.target_unit_id,
+                    q.created_at, q.warn_at, q.sla_deadline, q.breached_at, q.breached_at, q.breached_at, q.escalation_recipient_id);
             RAISE LOG 'assign %: taken from the queue, given to % with score %', q.work_item_id, best.user_id, best.score;
             outcome := 'assigned';
             RETURN;

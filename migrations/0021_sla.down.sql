@@ -1,13 +1,17 @@
 SELECT steward.quarantine_put('steward.sla_trouble');
 
 DROP FUNCTION steward.escalation_answer(uuid, uuid, boolean, text);
+DROP TRIGGER queue_exhausted ON public.assignment_queue;
+DROP FUNCTION steward.queue_exhausted();
 DROP FUNCTION steward.queue_escalate(uuid, uuid, text);
+DROP FUNCTION steward.queue_raise(public.assignment_queue, uuid, text);
 DROP FUNCTION steward.escalate(uuid, public.escalation_reason, uuid, text);
 DROP FUNCTION steward.must_be_allowed(boolean, uuid);
 DROP FUNCTION steward.may_lead(uuid, uuid);
 DROP FUNCTION steward.escalation_said(text, public.escalation_events, jsonb);
 DROP FUNCTION steward.escalation_notify(text, uuid, public.escalation_events, text, uuid[]);
 DROP TRIGGER sla_wake ON public.staff_profiles;
+DROP TRIGGER sla_wake ON public.assignment_queue;
 DROP TRIGGER sla_wake_change ON public.assignments;
 DROP TRIGGER sla_wake ON public.assignments;
 DROP FUNCTION steward.sla_wake();
@@ -15,6 +19,9 @@ DROP FUNCTION public.sla_check_and_escalate();
 DROP FUNCTION steward.sla_turn(text, int);
 DROP FUNCTION steward.sla_next_due(timestamptz);
 DROP FUNCTION steward.sla_step(text, uuid[], timestamptz, text);
+DROP FUNCTION steward.queue_warn(uuid[], timestamptz);
+DROP FUNCTION steward.queue_breach(uuid[], timestamptz);
+DROP FUNCTION steward.queue_recipients(uuid[]);
 DROP FUNCTION steward.sla_warn(uuid[], timestamptz);
 DROP FUNCTION steward.sla_breach(uuid[], timestamptz);
 DROP FUNCTION steward.sla_claim(text, int, timestamptz);

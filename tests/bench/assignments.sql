@@ -80,10 +80,11 @@ CREATE FUNCTION bench.queue(items int) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM bench.quiet();
     INSERT INTO public.assignment_queue (organization_id, work_item_id, work_item_type, required_skills, target_unit_id, priority, created_at,
-                                         last_attempt_at)
+                                         last_attempt_at, warn_at, sla_deadline)
     SELECT (SELECT id FROM public.organizations WHERE is_default), 'queued ' || q.n, 'task', d.skills,
            CASE WHEN q.n % 2 = 0 THEN u.id END, (ARRAY['low', 'normal', 'high', 'urgent'])[1 + q.n % 4]::public.priority_level,
-           steward.now() - random() * interval '1 hour', steward.now()
+           steward.now() - random() * interval '1 hour', steward.now(),
+           steward.now() + (24 + random() * 100) * interval '1 hour', steward.now() + (125 + random() * 100) * interval '1 hour'
       FROM (SELECT n FROM generate_series(1, items) n ORDER BY random()) q
       JOIN bench.need d ON d.n = 1 + q.n % 1000
       JOIN bench.unit u ON u.n = 1 + q.n % (SELECT count(*) FROM bench.unit);
