@@ -5,7 +5,7 @@ BEGIN
         'steward.recount_assignments(boolean)', 'steward.assignment_next(public.assignment_status)');
     PERFORM steward.require('trigger', 'public.assignments.calculate_sla_deadline', 'public.assignments.sla_restate',
         'public.assignments.assignment_lifecycle', 'public.assignments.increment_assignment_version',
-        'public.assignments.assignment_moves', 'public.assignments.update_assignment_count',
+        'public.assignments.recipient_exists', 'public.assignments.assignment_moves', 'public.assignments.update_assignment_count',
         'public.assignments.update_assignment_count_change', 'public.assignments.update_assignment_count_delete',
         'public.assignments.assignment_remember', 'public.staff_profiles.staff_moves', 'public.staff_profiles.staff_leaves',
         'public.staff_profiles.staff_stays');

@@ -220,7 +220,7 @@ BEGIN
         SELECT r.organization_id, r.id, r.work_item_id, r.work_item_type, r.unit_id, r.assignee_id, r.recipient_id,
                'sla_breach', r.sla_deadline, stamp
           FROM resolved r
-        ON CONFLICT (assignment_id, sla_deadline) WHERE reason = 'sla_breach' DO NOTHING
+        ON CONFLICT (assignment_id, sla_deadline) DO NOTHING
         RETURNING id, organization_id, assignment_id, work_item_id, work_item_type, escalated_from_id, escalated_to_id, sla_deadline
     ), told AS (
         INSERT INTO public.notification_outbox (organization_id, recipient_id, notification_type, delivery_method, payload)
