@@ -16,6 +16,7 @@ DROP FUNCTION steward.load_add(uuid[], uuid[], uuid[], int[]);
 DROP FUNCTION steward.staff_stays();
 DROP FUNCTION steward.staff_moves();
 DROP FUNCTION steward.assignment_moves();
+DROP FUNCTION steward.recipient_exists();
 DROP FUNCTION steward.assignment_lifecycle();
 DROP FUNCTION steward.assignment_next(public.assignment_status);
 DROP FUNCTION steward.sla_restate();

@@ -20,7 +20,7 @@ CREATE TABLE public.assignments (
     warning_sent_at         timestamptz,
     breached_at             timestamptz,
     escalated_at            timestamptz,
-    escalation_recipient_id uuid                     REFERENCES auth.users,
+    escalation_recipient_id uuid,
     completed_at            timestamptz,
     override_reason         text,
     needs_review            boolean                  NOT NULL DEFAULT false,
@@ -57,7 +57,6 @@ CREATE INDEX idx_assignments_sla_warning ON public.assignments (warn_at)
 CREATE INDEX idx_assignments_completed ON public.assignments (completed_at) WHERE status IN ('completed', 'cancelled');
 -- Deleting a user would read the whole table once for each of these; few rows have any of them.
 CREATE INDEX idx_assignments_assigned_by ON public.assignments (assigned_by) WHERE assigned_by IS NOT NULL;
-CREATE INDEX idx_assignments_recipient ON public.assignments (escalation_recipient_id) WHERE escalation_recipient_id IS NOT NULL;
 CREATE INDEX idx_assignments_reassigned ON public.assignments (reassigned_from) WHERE reassigned_from IS NOT NULL;
 COMMENT ON TABLE public.assignments IS 'one row per decision about a work item; at most one per item is active';
 COMMENT ON COLUMN public.assignments.work_item_id IS 'the item''s name in the system it lives in';
@@ -68,6 +67,7 @@ COMMENT ON COLUMN public.assignments.warn_at IS 'when the share of the time that
 COMMENT ON COLUMN public.assignments.warning_sent_at IS 'when the assignee was warned; once for a deadline';
 COMMENT ON COLUMN public.assignments.breached_at IS 'when the breach of this deadline was escalated, or stamped where nobody could be told';
 COMMENT ON COLUMN public.assignments.escalated_at IS 'when it was last escalated, by breach or by hand';
+COMMENT ON COLUMN public.assignments.escalation_recipient_id IS 'as its last escalation says, which has the foreign key';
 COMMENT ON COLUMN public.assignments.needs_review IS 'somebody has to decide what becomes of it: the assignee is on leave';
 COMMENT ON INDEX public.idx_assignments_active_unique IS 'a work item is with one person at a time, and can come again later';
 COMMENT ON INDEX public.idx_assignments_assignee_status_sla IS 'my work by deadline';
@@ -76,7 +76,6 @@ COMMENT ON INDEX public.idx_assignments_status_sla_covering IS 'open work by dea
 COMMENT ON INDEX public.idx_assignments_sla_partial IS 'the next breach';
 COMMENT ON INDEX public.idx_assignments_sla_warning IS 'the next warning';
 COMMENT ON INDEX public.idx_assignments_assigned_by IS 'what deleting a user looks through';
-COMMENT ON INDEX public.idx_assignments_recipient IS 'what deleting a user looks through';
 COMMENT ON INDEX public.idx_assignments_reassigned IS 'what deleting a user looks through';
 COMMENT ON INDEX public.idx_assignments_completed IS 'what is old enough to be archived';
 
@@ -203,6 +202,22 @@ CREATE TRIGGER increment_assignment_version
         override_reason, sla_deadline ON public.assignments
     FOR EACH ROW EXECUTE FUNCTION public.increment_version_column();
 COMMENT ON TRIGGER increment_assignment_version ON public.assignments IS 'optimistic locking';
+
+CREATE FUNCTION steward.recipient_exists() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM FROM auth.users u WHERE u.id = NEW.escalation_recipient_id FOR KEY SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no user %', NEW.escalation_recipient_id
+            USING ERRCODE = 'foreign_key_violation', COLUMN = 'escalation_recipient_id';
+    END IF;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION steward.recipient_exists() IS 'refuses a recipient who does not exist';
+CREATE TRIGGER recipient_exists BEFORE INSERT OR UPDATE OF escalation_recipient_id ON public.assignments
+    FOR EACH ROW WHEN (NEW.escalation_recipient_id IS NOT NULL AND current_user <> 'steward_owner')
+    EXECUTE FUNCTION steward.recipient_exists();
+COMMENT ON TRIGGER recipient_exists ON public.assignments IS 'a client names a recipient who exists';
 
 CREATE FUNCTION steward.assignment_moves() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

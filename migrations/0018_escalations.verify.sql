@@ -3,8 +3,9 @@ BEGIN
     PERFORM steward.require('row security', 'public.escalation_events', 'public.assignments_archive',
         'public.escalation_events_archive');
     PERFORM steward.require('trigger', 'public.escalation_events.escalation_check',
-        'public.escalation_events.escalation_lifecycle', 'public.assignments.assignment_archive');
-    PERFORM steward.require('relation', 'public.idx_escalation_once', 'public.idx_escalation_assignment', 'public.idx_escalation_queue',
+        'public.escalation_events.escalation_organization_exists',
+        'public.escalation_events.escalation_lifecycle', 'public.assignments.assignment_archive', 'public.assignments.assignment_stays');
+    PERFORM steward.require('relation', 'public.idx_escalation_once', 'public.idx_escalation_queue',
         'public.idx_escalation_to', 'public.idx_escalation_from', 'public.idx_escalation_unit', 'public.idx_escalation_date_reason',
         'public.idx_escalation_cleanup', 'public.idx_escalation_by', 'public.idx_escalation_archive_assignment');
     IF (SELECT count(*) FROM pg_publication_tables

@@ -32,8 +32,8 @@ COMMENT ON INDEX public.idx_outbox_late IS 'what somebody is told too late and h
 -- ------------------------------------------------------------------- recipients
 -- Whom the person names if that one is available, else the nearest available
 -- supervisor on the way up the tree, else an administrator; among equals the
--- lowest user_id.  Two candidates per unit are enough, for only one of them can
--- be the person.  A unit is climbed from once, however many of its people ask.
+-- lowest user_id.  One candidate is enough where that is nobody who asks, and two
+-- always are.  A unit is climbed from once, however many of its people ask.
 CREATE FUNCTION steward.escalation_recipients(organizations uuid[], units uuid[], people uuid[])
     RETURNS TABLE (organization_id uuid, unit_id uuid, user_id uuid, recipient_id uuid)
     LANGUAGE sql STABLE AS $$
@@ -63,13 +63,13 @@ CREATE FUNCTION steward.escalation_recipients(organizations uuid[], units uuid[]
                               AND s.availability_status = 'available') l
                     ORDER BY l.user_id LIMIT 2)
                || CASE WHEN c.unit IS NULL THEN ARRAY[NULL, NULL]::uuid[] END
-          FROM climb c WHERE cardinality(c.leads) < 2
+          FROM climb c WHERE cardinality(c.leads) < 2 AND (c.leads[1] <> ALL (c.people)) IS NOT TRUE
     )
     SELECT a.organization, a.unit, a.person, a.chosen FROM asked a WHERE a.chosen IS NOT NULL
     UNION ALL
     SELECT c.organization, c.start, p.person, CASE WHEN c.leads[1] = p.person THEN c.leads[2] ELSE c.leads[1] END
       FROM climb c CROSS JOIN LATERAL unnest(c.people) p(person)
-     WHERE cardinality(c.leads) >= 2
+     WHERE cardinality(c.leads) >= 2 OR c.leads[1] <> ALL (c.people)
 $$;
 COMMENT ON FUNCTION steward.escalation_recipients(uuid[], uuid[], uuid[]) IS
     'who looks at what these people of these units missed: never themselves, never somebody who is not available, NULL when there is nobody';
@@ -210,7 +210,8 @@ DECLARE
     late uuid[];
 BEGIN
     WITH due AS MATERIALIZED (
-        SELECT a.id, a.organization_id, a.unit_id, a.assignee_id, a.work_item_id, a.work_item_type, a.sla_deadline
+        -- They are locked, so they stay in their place.
+        SELECT a.ctid AS place, a.id, a.organization_id, a.unit_id, a.assignee_id, a.work_item_id, a.work_item_type, a.sla_deadline
           FROM public.assignments a WHERE a.id = ANY (items)
     ), answer AS (
         SELECT r.*
@@ -226,7 +227,7 @@ BEGIN
         UPDATE public.assignments a
            SET breached_at = stamp, escalated_at = stamp, escalation_recipient_id = r.recipient_id,
                warning_sent_at = COALESCE(a.warning_sent_at, stamp)
-          FROM resolved r WHERE a.id = ANY (ARRAY[r.id])
+          FROM resolved r WHERE a.ctid = r.place
     ), event AS (
         INSERT INTO public.escalation_events
                (organization_id, assignment_id, work_item_id, work_item_type, unit_id, escalated_from_id, escalated_to_id,
@@ -234,19 +235,20 @@ BEGIN
         SELECT r.organization_id, r.id, r.work_item_id, r.work_item_type, r.unit_id, r.assignee_id, r.recipient_id,
                'sla_breach', r.sla_deadline, stamp
           FROM resolved r
-        ON CONFLICT (assignment_id, sla_deadline) WHERE reason = 'sla_breach' DO NOTHING
+        ON CONFLICT (assignment_id, sla_deadline) DO NOTHING
         RETURNING id, organization_id, assignment_id, work_item_id, work_item_type, escalated_from_id, escalated_to_id, sla_deadline
     ), told AS (
         INSERT INTO public.notification_outbox (organization_id, recipient_id, notification_type, delivery_method, payload)
         SELECT e.organization_id, t.recipient, 'sla_escalation', 'in_app',
-               jsonb_build_object('reference_type', 'assignment', 'reference_id', e.assignment_id,
-                   'message_en', t.en, 'message_ar', t.ar, 'metadata', w.metadata)
+               jsonb_set(jsonb_object(ARRAY['reference_type', 'assignment', 'reference_id', e.assignment_id::text,
+                   'message_en', t.en, 'message_ar', t.ar]), '{metadata}', w.metadata)
           FROM event e
          -- OFFSET 0, or each mention would be computed anew.
          CROSS JOIN LATERAL (SELECT steward.iso(e.sla_deadline) AS deadline, floor(extract(epoch FROM stamp - e.sla_deadline)) AS age OFFSET 0) m
          CROSS JOIN LATERAL (
-               SELECT jsonb_build_object('escalation_id', e.id, 'work_item_id', e.work_item_id, 'work_item_type', e.work_item_type,
-                          'sla_deadline', m.deadline, 'escalated_from_id', e.escalated_from_id, 'escalated_to_id', e.escalated_to_id)
+               SELECT jsonb_object(ARRAY['escalation_id', e.id::text, 'work_item_id', e.work_item_id,
+                          'work_item_type', e.work_item_type::text, 'sla_deadline', m.deadline,
+                          'escalated_from_id', e.escalated_from_id::text, 'escalated_to_id', e.escalated_to_id::text])
                       || CASE WHEN m.age > 60 THEN jsonb_build_object('late_seconds', m.age) ELSE '{}' END AS metadata OFFSET 0) w
          CROSS JOIN LATERAL (VALUES
                (e.escalated_from_id,

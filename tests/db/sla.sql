@@ -5,7 +5,7 @@
 \ir assignments.psql
 SET TimeZone = 'UTC';
 
-SELECT plan(213);
+SELECT plan(222);
 
 CREATE FUNCTION pg_temp.turn(most int DEFAULT 1000) RETURNS text LANGUAGE sql AS $$
     SELECT format('%s warned, %s escalated, %s unserved, %s returned', t.warned, t.escalated, t.unserved, t.returned)
@@ -413,6 +413,29 @@ SELECT dblink_exec('other', 'ROLLBACK') \g /dev/null
 SELECT is(pg_temp.turn(), '0 warned, 10 escalated, 0 unserved, 0 returned', 'which it does when the first one dies');
 SELECT is(count(*), 30::bigint, 'so each is escalated'), is(count(DISTINCT e.assignment_id), 30::bigint, 'once')
   FROM escalation_events e JOIN assignments a ON a.id = e.assignment_id WHERE a.status = 'assigned';
+SELECT pg_temp.done() \g /dev/null
+
+-- One climb for a unit, also where its only supervisor asks among others.
+SELECT results_eq(format('SELECT user_id, recipient_id FROM steward.escalation_recipients(ARRAY[%L, %1$L]::uuid[], ARRAY[%L, %2$L]::uuid[], ARRAY[%L, %L]::uuid[]) ORDER BY user_id = %3$L DESC',
+                         pg_temp.home(), :'translation', :'ann', :'supervisor'),
+    format('VALUES (%L::uuid, %L::uuid), (%2$L, %L)', :'ann', :'supervisor', :'chief'), 'the people of a unit go to its supervisor, who goes to the one above');
+
+-- What no foreign key looks at is looked at all the same, when it is a client who writes.
+SELECT pg_temp.work(:'ann', 'low') AS item \gset
+SELECT throws_ok(format('INSERT INTO notification_outbox (organization_id, recipient_id, notification_type, delivery_method, payload) VALUES (%L, %L, ''x'', ''in_app'', ''{}'')', gen_random_uuid(), :'ann'), '23503', NULL, 'a notice is of an organisation that exists');
+INSERT INTO notification_outbox (recipient_id, notification_type, delivery_method, payload) VALUES (:'ann', 'x', 'in_app', '{}');
+SELECT throws_ok(format('UPDATE notification_outbox SET organization_id = %L WHERE notification_type = ''x''', gen_random_uuid()), '23503', NULL, 'and stays so');
+SELECT throws_ok(format('INSERT INTO escalation_events (organization_id, queue_id, work_item_id, work_item_type, escalated_from_id, reason) VALUES (%L, %L, ''x'', ''task'', %L, ''capacity_exhaustion'')', gen_random_uuid(), gen_random_uuid(), :'ann'), '23503', NULL, 'so is the escalation of what waits');
+SELECT throws_ok(format('INSERT INTO escalation_events (assignment_id, reason, sla_deadline) VALUES (%L, ''manual'', steward.now())', :'item'), '23514', NULL, 'only a breach has a deadline');
+SELECT throws_ok(format('UPDATE assignments SET escalation_recipient_id = %L WHERE id = %L', gen_random_uuid(), :'item'), '23503', NULL, 'a recipient exists');
+SELECT throws_ok(format('UPDATE assignments SET id = %L WHERE id = %L', gen_random_uuid(), :'item'), '23514', NULL, 'an assignment does not leave its escalations behind');
+SELECT dblink_exec('other', format('BEGIN; INSERT INTO escalation_events (assignment_id, reason) VALUES (%L, ''manual'')', :'item')) \g /dev/null
+SET lock_timeout = '100ms';
+SELECT throws_ok(format('DELETE FROM assignments WHERE id = %L', :'item'), '55P03', NULL, 'nor goes while somebody escalates it');
+RESET lock_timeout;
+SELECT dblink_exec('other', 'COMMIT') \g /dev/null
+DELETE FROM assignments WHERE id = :'item';
+SELECT is(count(*), 1::bigint, 'and then takes the escalation along') FROM escalation_events_archive WHERE assignment_id = :'item';
 SELECT pg_temp.done() \g /dev/null
 
 -- Only what comes soon wakes the monitor.
