@@ -10,6 +10,7 @@ DROP FUNCTION steward.escalation_notify(text, uuid, public.escalation_events, te
 DROP TRIGGER sla_wake ON public.staff_profiles;
 DROP TRIGGER sla_wake_change ON public.assignments;
 DROP TRIGGER sla_wake ON public.assignments;
+DROP FUNCTION steward.sla_wake_new();
 DROP FUNCTION steward.sla_wake();
 DROP FUNCTION public.sla_check_and_escalate();
 DROP FUNCTION steward.sla_turn(text, int);

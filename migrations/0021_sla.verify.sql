@@ -6,7 +6,7 @@ BEGIN
         'steward.sla_alert(text, uuid[], uuid[], text[], text[], bigint[])', 'steward.sla_claim(text, int, timestamptz)',
         'steward.sla_breach(uuid[], timestamptz)', 'steward.sla_warn(uuid[], timestamptz)',
         'steward.sla_step(text, uuid[], timestamptz, text)', 'steward.sla_next_due(timestamptz)', 'steward.sla_turn(text, int)',
-        'public.sla_check_and_escalate()', 'steward.sla_wake()',
+        'public.sla_check_and_escalate()', 'steward.sla_wake()', 'steward.sla_wake_new()',
         'steward.escalate(uuid, public.escalation_reason, uuid, text)', 'steward.queue_escalate(uuid, uuid, text)',
         'steward.escalation_answer(uuid, uuid, boolean, text)', 'steward.may_lead(uuid, uuid)',
         'steward.must_be_allowed(boolean, uuid)');
