@@ -81,11 +81,10 @@ COMMENT ON FUNCTION steward.assign_score(bigint) IS 'the score of somebody who h
 -- Without a target and without a rule about it every unit is worth 5, so whoever is
 -- the first of the holders of one of the skills and fits is the first of all.
 CREATE FUNCTION steward.assign_head(organization uuid, wanted uuid[])
-    RETURNS TABLE (user_id uuid, unit_id uuid, stage int, points bigint, share int, breadth int, last_assigned_at timestamptz,
-                   unit_count int, unit_limit int, person_version xid, unit_version xid, eligible bigint)
+    RETURNS TABLE (user_id uuid, unit_id uuid, stage int, points bigint, unit_count int, unit_limit int, person_version xid, unit_version xid,
+                   eligible bigint)
     LANGUAGE sql STABLE AS $$
-    SELECT h.user_id, p.unit_id, 6, 30 * h.share::bigint + 5 * 232792560::bigint, h.share, h.breadth, h.last_assigned_at,
-           u.count, u."limit", p.version, u.version, count(*) OVER ()
+    SELECT h.user_id, p.unit_id, 6, 30 * h.share::bigint + 5 * 232792560::bigint, u.count, u."limit", p.version, u.version, count(*) OVER ()
       FROM (SELECT s.user_id, s.share, s.breadth, s.last_assigned_at FROM steward.skill_holder s
              WHERE s.organization_id = organization AND s.skill_id = wanted[1]
              ORDER BY s.share DESC, s.breadth DESC, s.last_assigned_at NULLS FIRST, s.user_id LIMIT 10) h
@@ -98,9 +97,10 @@ CREATE FUNCTION steward.assign_head(organization uuid, wanted uuid[])
             WHERE x.id = p.unit_id AND x.current_assignment_count < x.unit_wip_limit OFFSET 0) u
      WHERE NOT EXISTS (SELECT FROM public.assignment_rules r
                         WHERE r.organization_id = organization AND r.is_active AND r.required_skills <@ wanted)
+     ORDER BY h.share DESC, h.breadth DESC, h.last_assigned_at NULLS FIRST, h.user_id LIMIT 1
 $$;
 COMMENT ON FUNCTION steward.assign_head(uuid, uuid[]) IS
-    'who of the ten with the most capacity for one of the skills is eligible; nobody where a rule covers the item, or others have to be looked at';
+    'the best of the ten with the most capacity for one of the skills, and how many of them are eligible; nobody where a rule covers the item, or others have to be looked at';
 
 -- Decides without a lock, locks, and is done if nothing that it decided on has
 -- changed since; else it decides again under the lock, so a busy unit serves in turn.
@@ -125,12 +125,10 @@ BEGIN
         held := NULL;
         BEGIN
             LOOP
-                SELECT h.* INTO best
-                  FROM steward.assign_head(organization, assign_claim.skills) h
-                 WHERE is_plain
-                 ORDER BY h.share DESC, h.breadth DESC, h.last_assigned_at NULLS FIRST, h.user_id
-                 LIMIT 1;
-                IF NOT FOUND THEN
+                IF is_plain THEN
+                    SELECT * INTO best FROM steward.assign_head(organization, assign_claim.skills);
+                END IF;
+                IF NOT is_plain OR NOT FOUND THEN
                     SELECT c.*, count(*) FILTER (WHERE c.stage = 6) OVER () AS eligible INTO best
                       FROM (SELECT p.user_id, p.unit_id, p.stage, p.points, cardinality(p.skills) AS breadth, p.last_assigned_at,
                                    p.unit_count, p.unit_limit, p.person_version, p.unit_version
