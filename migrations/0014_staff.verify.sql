@@ -15,5 +15,5 @@ BEGIN
     PERFORM steward.require('constraint', 'public.staff_profiles.chk_escalation_not_self',
         'public.staff_profiles.chk_available_no_until', 'public.staff_profiles.staff_profiles_unit_fkey',
         'public.staff_profiles.staff_profiles_user_key', 'public.organizational_units.organizational_units_parent_fkey',
-        'steward.skill_holder.skill_holder_person_fkey', 'steward.skill_holder.skill_holder_share_check');
+        'steward.skill_holder.skill_holder_person_fkey');
 END $$;

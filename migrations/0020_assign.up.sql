@@ -87,7 +87,7 @@ CREATE FUNCTION steward.assign_head(organization uuid, wanted uuid[])
     SELECT h.user_id, p.unit_id, 6, 30 * h.share::bigint + 5 * 232792560::bigint, u.count, u."limit", p.version, u.version, count(*) OVER ()
       FROM (SELECT s.user_id, s.share, s.breadth, s.last_assigned_at FROM steward.skill_holder s
              WHERE s.organization_id = organization AND s.skill_id = wanted[1]
-             ORDER BY s.share DESC, s.breadth DESC, s.last_assigned_at NULLS FIRST, s.user_id LIMIT 10) h
+             ORDER BY s.share DESC, s.breadth DESC, s.last_assigned_at NULLS FIRST, s.user_id LIMIT 5) h
      CROSS JOIN LATERAL (
            SELECT x.unit_id, x.xmin AS version FROM public.staff_profiles x
             WHERE x.organization_id = organization AND x.user_id = h.user_id AND x.skills @> wanted
@@ -100,7 +100,7 @@ CREATE FUNCTION steward.assign_head(organization uuid, wanted uuid[])
      ORDER BY h.share DESC, h.breadth DESC, h.last_assigned_at NULLS FIRST, h.user_id LIMIT 1
 $$;
 COMMENT ON FUNCTION steward.assign_head(uuid, uuid[]) IS
-    'the best of the ten with the most capacity for one of the skills, and how many of them are eligible; nobody where a rule covers the item, or others have to be looked at';
+    'the best of the five with the most capacity for one of the skills, and how many of them are eligible; nobody where a rule covers the item, or others have to be looked at';
 
 -- Decides without a lock, locks, and is done if nothing that it decided on has
 -- changed since; else it decides again under the lock, so a busy unit serves in turn.

@@ -477,7 +477,7 @@ END $$;
 COMMENT ON FUNCTION steward.sla_wake() IS 'wakes the monitor, on the channel steward_sla';
 -- A condition of the trigger would be planned again by every insert.
 CREATE FUNCTION steward.sla_wake_new() RETURNS trigger
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.status IN ('assigned', 'in_progress') AND LEAST(NEW.warn_at, NEW.sla_deadline) <= steward.now() + interval '40 s' THEN
         PERFORM pg_notify('steward_sla', '');
