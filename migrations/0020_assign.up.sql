@@ -321,7 +321,6 @@ BEGIN
     END IF;
 
     best := steward.assign_claim(tenant, wanted, target_unit);
-    RAISE LOG 'assign %: % eligible', work_item, best.eligible;
     IF best.user_id IS NOT NULL AND steward.queue_comes_first(tenant, best.user_id, auto_assign.priority) THEN
         best.user_id := NULL;
         best.reason := 'Work that waits already comes first';
@@ -330,7 +329,7 @@ BEGIN
         INSERT INTO public.assignment_queue (organization_id, work_item_id, work_item_type, required_skills, target_unit_id, priority, reason, requested_by)
         VALUES (tenant, work_item, kind, wanted, target_unit, auto_assign.priority, best.reason, auto_assign.requested_by)
         RETURNING * INTO q;
-        RAISE LOG 'assign %: queued, %', work_item, best.reason;
+        RAISE LOG E'assign %: % eligible\nassign %: queued, %', work_item, best.eligible, work_item, best.reason;
         RETURN steward.queue_answer(q) || '{"outcome": "queued"}';
     END IF;
     INSERT INTO public.assignments (organization_id, work_item_id, work_item_type, assignee_id, priority, required_skills, target_unit_id)
@@ -343,7 +342,8 @@ BEGIN
          WHERE x.organization_id = tenant AND x.work_item_id = work_item AND x.work_item_type = kind AND x.status IN ('assigned', 'in_progress');
         RETURN steward.assignment_answer(a) || '{"outcome": "exists"}';
     END IF;
-    RAISE LOG 'assign %: given to % with score %', work_item, best.user_id, best.score;
+    -- Two lines in one: writing costs, and the unit waits.
+    RAISE LOG E'assign %: % eligible\nassign %: given to % with score %', work_item, best.eligible, work_item, best.user_id, best.score;
     RETURN steward.assignment_answer(a) || jsonb_build_object('outcome', 'assigned', 'score', best.score, 'eligible', best.eligible);
 END $$;
 COMMENT ON FUNCTION steward.auto_assign(text, public.work_item_type, uuid[], public.priority_level, uuid, uuid, uuid, boolean) IS
