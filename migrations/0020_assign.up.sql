@@ -80,6 +80,7 @@ COMMENT ON FUNCTION steward.assign_score(bigint) IS 'the score of somebody who h
 
 -- Without a target and without a rule about it every unit is worth 5, so whoever is
 -- the first of the holders of one of the skills and fits is the first of all.
+-- OFFSET 0 keeps the planner from beginning with everybody who is available.
 CREATE FUNCTION steward.assign_head(organization uuid, wanted uuid[])
     RETURNS TABLE (user_id uuid, unit_id uuid, stage int, points bigint, unit_count int, unit_limit int, person_version xid, unit_version xid,
                    eligible bigint)
