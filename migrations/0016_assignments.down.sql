@@ -12,7 +12,6 @@ DROP TABLE public.assignments;
 DROP FUNCTION steward.assignment_remember();
 DROP FUNCTION steward.recount_assignments(boolean);
 DROP FUNCTION public.update_staff_assignment_count();
-DROP FUNCTION steward.load_add(uuid[], uuid[], uuid[], int[]);
 DROP FUNCTION steward.staff_stays();
 DROP FUNCTION steward.staff_moves();
 DROP FUNCTION steward.assignment_moves();

@@ -14,6 +14,7 @@ DROP TRIGGER sla_wake ON public.staff_profiles;
 DROP TRIGGER sla_wake ON public.assignment_queue;
 DROP TRIGGER sla_wake_change ON public.assignments;
 DROP TRIGGER sla_wake ON public.assignments;
+DROP FUNCTION steward.sla_wake_new();
 DROP FUNCTION steward.sla_wake();
 DROP FUNCTION public.sla_check_and_escalate();
 DROP FUNCTION steward.sla_turn(text, int);

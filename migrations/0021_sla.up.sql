@@ -626,9 +626,17 @@ BEGIN
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION steward.sla_wake() IS 'wakes the monitor, on the channel steward_sla';
-CREATE TRIGGER sla_wake AFTER INSERT ON public.assignments
-    FOR EACH ROW WHEN (NEW.status IN ('assigned', 'in_progress') AND LEAST(NEW.warn_at, NEW.sla_deadline) <= steward.now() + interval '40 s')
-    EXECUTE FUNCTION steward.sla_wake();
+-- A condition of the trigger would be planned again by every insert.
+CREATE FUNCTION steward.sla_wake_new() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.status IN ('assigned', 'in_progress') AND LEAST(NEW.warn_at, NEW.sla_deadline) <= steward.now() + interval '40 s' THEN
+        PERFORM pg_notify('steward_sla', '');
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION steward.sla_wake_new() IS 'wakes the monitor where new work is due before it looks by itself';
+CREATE TRIGGER sla_wake AFTER INSERT ON public.assignments FOR EACH ROW EXECUTE FUNCTION steward.sla_wake_new();
 COMMENT ON TRIGGER sla_wake ON public.assignments IS 'a deadline that comes soon';
 CREATE TRIGGER sla_wake_change
     AFTER UPDATE OF status, priority, work_item_type, assigned_at, sla_started_at, warn_at, sla_deadline ON public.assignments

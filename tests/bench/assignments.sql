@@ -47,6 +47,7 @@ BEGIN
              CROSS JOIN generate_series(1, 1 + 1000 / (SELECT count(*)::int FROM bench.person))
              ORDER BY random() LIMIT 1000) p;
     ALTER TABLE bench.need ADD PRIMARY KEY (n);
+    PERFORM steward.rank_everybody();
 END $$;
 
 -- Open work, spread over everybody, due within 30 days but not within one.
@@ -67,6 +68,7 @@ BEGIN
       FROM (SELECT assignee_id, count(*) AS n FROM public.assignments GROUP BY assignee_id) c WHERE c.assignee_id = s.user_id;
     UPDATE public.organizational_units u SET current_assignment_count = c.n
       FROM (SELECT unit_id, count(*) AS n FROM public.assignments GROUP BY unit_id) c WHERE c.unit_id = u.id;
+    PERFORM steward.rank_everybody();
 END $$;
 
 -- Everybody and every unit is exactly full.
@@ -74,6 +76,7 @@ CREATE FUNCTION bench.fill() RETURNS void LANGUAGE sql AS $$
     SELECT bench.quiet();
     UPDATE public.staff_profiles SET individual_wip_limit = GREATEST(current_assignment_count, 1);
     UPDATE public.organizational_units SET unit_wip_limit = GREATEST(current_assignment_count, 1);
+    SELECT steward.rank_everybody();
 $$;
 
 CREATE FUNCTION bench.queue(items int) RETURNS void LANGUAGE plpgsql AS $$
