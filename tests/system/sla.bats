@@ -109,6 +109,7 @@ once() {
 
 @test "a person whom somebody holds costs the monitor that person's work, for a while" {
     due 50
+    sql -c "INSERT INTO auth.users (email, raw_app_meta_data) VALUES ('root@example.org', '{\"role\": \"admin\"}') ON CONFLICT DO NOTHING"
     coproc HOLDER { psql -XqAt 2>&1 3>&-; }
     echo "BEGIN; SELECT 'held' FROM auth.users WHERE id = (SELECT assignee_id FROM public.assignments WHERE work_item_id = 'breach1') FOR UPDATE;" >&"${HOLDER[1]}"
     read -r -t 5 answer <&"${HOLDER[0]}"
