@@ -14,6 +14,7 @@ DECLARE
     caller   uuid := COALESCE(auth.uid(), actor, person);
     p        public.staff_profiles;
     items    uuid[];
+    units    uuid[];
     a        public.assignments;
     home     uuid;
     best     record;
@@ -52,14 +53,17 @@ BEGIN
                   FROM (SELECT x.id FROM public.assignments x
                          WHERE x.organization_id = organization AND x.assignee_id = person AND x.status IN ('assigned', 'in_progress')
                          ORDER BY x.id FOR NO KEY UPDATE) l;
-                PERFORM FROM public.organizational_units u
-                  WHERE u.id = ANY (ARRAY(
-                        SELECT p.unit_id
-                        UNION
-                        SELECT s.unit_id FROM public.assignments x
-                          JOIN public.staff_profiles s ON s.organization_id = organization AND s.skills @> x.required_skills
-                         WHERE x.id = ANY (items) AND x.priority >= 'high' AND x.required_skills <> '{}'))
-                  ORDER BY u.id FOR NO KEY UPDATE;
+                units := ARRAY(
+                    SELECT p.unit_id AS id
+                    UNION
+                    SELECT s.unit_id FROM public.assignments x
+                      JOIN public.staff_profiles s ON s.organization_id = organization AND s.skills @> x.required_skills
+                     WHERE x.id = ANY (items) AND x.priority >= 'high' AND x.required_skills <> '{}'
+                     ORDER BY id);
+                -- Who assigns queues for a unit before he waits for its row; in front of him
+                -- the leave would have the row and never the unit.
+                PERFORM pg_advisory_xact_lock(hashtextextended(u.id::text, 21)) FROM unnest(units) u(id);
+                PERFORM FROM public.organizational_units u WHERE u.id = ANY (units) ORDER BY u.id FOR NO KEY UPDATE;
                 EXIT WHEN NOT EXISTS (
                     SELECT FROM public.assignments x
                      WHERE x.organization_id = organization AND x.assignee_id = person AND x.status IN ('assigned', 'in_progress')

@@ -158,3 +158,35 @@ once() {
     [ "$(count "public.assignments a JOIN public.staff_profiles p ON p.user_id = a.assignee_id
                 WHERE a.status = 'assigned' AND a.priority >= 'high' AND p.availability_status <> 'available' AND NOT a.needs_review")" = 0 ]
 }
+
+@test "a leave beside assigning to the same units, where others have room: all that is urgent moves" {
+    sql <<-'SQL'
+	INSERT INTO public.skills (name_ar, name_en) VALUES ('leave', 'leave') ON CONFLICT DO NOTHING;
+	UPDATE public.staff_profiles SET skills = ARRAY(SELECT id FROM public.skills WHERE name_en = 'leave'), individual_wip_limit = 20;
+	SQL
+    cat >"$BATS_TEST_TMPDIR/step.sql" <<-'SQL'
+	SELECT steward.auto_assign('beside-' || gen_random_uuid(), 'task', ARRAY(SELECT id FROM skills WHERE name_en = 'leave'), 'low') ->> 'assignment_id' AS item \gset
+	UPDATE assignments SET status = 'cancelled' WHERE id = ':item';
+	SQL
+    "$(pg_config --bindir)/pgbench" -n -c 8 -j 2 -T 6 -f "$BATS_TEST_TMPDIR/step.sql" >"$BATS_TEST_TMPDIR/bench" 2>&1 3>&- &
+    local bench=$!
+    for i in $(seq 8); do
+        sql -v i="$i" <<-'SQL' >>"$BATS_TEST_TMPDIR/leaves"
+	SELECT organization_id AS organization, user_id AS person FROM public.staff_profiles WHERE role = 'staff' ORDER BY user_id OFFSET :i LIMIT 1 \gset
+	INSERT INTO public.assignments (work_item_id, work_item_type, assignee_id, priority, required_skills)
+	SELECT 'leave' || :i || '-' || n, 'ticket', :'person', 'urgent', s.skills FROM generate_series(1, 5) n, public.staff_profiles s WHERE s.user_id = :'person';
+	SELECT jsonb_path_query_array(l, '$.reassigned_items[*] ? (@.work_item_id like_regex "^leave")') #>> '{4,priority}',
+	       jsonb_path_query_array(l, '$.flagged_for_review[*].reason') FROM steward.set_availability(:'organization', :'person', 'on_leave') l;
+	SQL
+    done
+    cat "$BATS_TEST_TMPDIR/leaves" "$BATS_TEST_TMPDIR/bench"
+    kill -0 "$bench"
+    wait "$bench"
+    cat "$BATS_TEST_TMPDIR/bench"
+    grep -q 'number of failed transactions: 0' "$BATS_TEST_TMPDIR/bench"
+    [ "$(grep -c ERROR "$BATS_TEST_TMPDIR/bench")" = 0 ]
+    [ "$(count "public.assignments WHERE work_item_id LIKE 'leave%' AND reassigned_from IS NOT NULL AND NOT needs_review")" = 40 ]
+    [ "$(count "public.assignments a JOIN public.staff_profiles p ON p.user_id = a.assignee_id
+                WHERE a.work_item_id LIKE 'leave%' AND a.status = 'assigned' AND p.availability_status <> 'available'")" = 0 ]
+    [ "$(sql -c 'SELECT count(*) FROM steward.recount_assignments(false)')" = 0 ]
+}
