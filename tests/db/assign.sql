@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir staff.psql
 
-SELECT plan(134);
+SELECT plan(143);
 
 SELECT pg_temp.unit('home', 100), pg_temp.unit('other', 100), pg_temp.skills('a', 'b', 'c');
 SELECT id AS org FROM organizations WHERE is_default
@@ -38,6 +38,8 @@ SELECT is(pg_temp.assign('i', '{a}'), 'Unit WIP limit reached (20/20)', 'nobody 
 SELECT is(excluded_by, 'unit_at_limit', 'which explain says') FROM pg_temp.explain('{a}') WHERE name = 'idle';
 SELECT pg_temp.finish_item('busy 1 1');
 SELECT is(pg_temp.assign('j', '{a}'), 'Work that waits already comes first', 'one less and there is room for what came first');
+SELECT is(pg_temp.assign('u', '{a}', 'urgent'), 'idle', 'unless what comes is more urgent than what waits');
+SELECT pg_temp.finish_item('u');
 DELETE FROM assignment_queue;
 SELECT is(pg_temp.assign('k', '{a}'), 'idle', 'or for what comes, where nothing waits');
 ROLLBACK;
@@ -198,25 +200,33 @@ BEGIN;
 SELECT pg_temp.person() AS boss
 \gset
 SELECT pg_temp.unit('home', 6), pg_temp.staff('full', 'home', '{a}', 5, 5), pg_temp.staff('free', 'other', '{b}', 1, 5);
-SELECT is(pg_temp.assign('q', '{a}', 'high'), 'All staff at WIP limit', 'what waits');
+SELECT is(pg_temp.assign('q', '{a}', 'high', 'other'), 'All staff at WIP limit', 'what waits');
+UPDATE assignment_queue SET created_at = created_at - interval '5 min';
 SELECT is(e - '{assignment_id,assigned_at,sla_deadline,warn_at}'::text[],
     jsonb_build_object('outcome', 'assigned', 'assignee_id', md5('staff full')::uuid, 'unit_id', md5('unit home')::uuid, 'priority', 'high', 'status', 'assigned',
                        'assigned_by', :'boss', 'override_reason', 'it cannot wait', 'capacity_warning', 'Assignee is at or over WIP limit (5/5)'), 'may be given by hand, with a warning')
   FROM steward.assign_override(:'org', 'q', 'ticket', md5('staff full')::uuid, NULL, 'it cannot wait', :'boss') e;
 SELECT is(count(*), 0::bigint, 'and waits no more') FROM assignment_queue;
-SELECT is(a.required_skills, pg_temp.skills('a'), 'with the skills that it waited for') FROM assignments a WHERE a.work_item_id = 'q';
+SELECT is(a.required_skills, pg_temp.skills('a'), 'with the skills that it waited for'), is(a.target_unit_id, md5('unit other')::uuid, 'its target'),
+       is(a.sla_started_at, steward.now() - interval '5 min', 'and the promise of when it came'), is(a.sla_deadline, a.sla_started_at + interval '24 hours', 'as long as it would have been') FROM assignments a WHERE a.work_item_id = 'q';
 SELECT is(h.detail, jsonb_build_object('work_item_id', 'q', 'work_item_type', 'ticket', 'assignee_id', md5('staff full')::uuid, 'reason', 'it cannot wait',
                                        'warning', 'Assignee is at or over WIP limit (5/5)', 'wip', '5/5'), 'which the history tells'), is(h.actor_id, :'boss', 'and who did it')
   FROM assignment_history h WHERE h.action = 'assignment_manual_override';
 SELECT is(current_assignment_count, 6, 'it counts') FROM staff_profiles WHERE user_id = md5('staff full')::uuid;
 SELECT is(steward.assign_override(:'org', 'r', 'ticket', md5('staff full')::uuid, NULL, 'nor can this', :'boss') ->> 'outcome', 'assigned', 'above the limit of the unit too');
 SELECT is(steward.assign_override(:'org', 'q', 'ticket', md5('staff free')::uuid, NULL, 'somebody else', :'boss') ->> 'outcome', 'conflict', 'what somebody has is not taken');
+UPDATE assignments SET assigned_at = assigned_at - interval '1 h' WHERE work_item_id = 'q';
+SELECT sla_started_at AS started, sla_deadline AS deadline FROM assignments WHERE work_item_id = 'q'
+\gset
 SELECT is(e ->> 'outcome', 'reassigned', 'unless that is said'), is((e ->> 'assignee_id')::uuid, md5('staff free')::uuid, 'then it moves'), ok(NOT e ? 'capacity_warning', 'without a warning where there is room')
-  FROM steward.assign_override(:'org', 'q', 'ticket', md5('staff free')::uuid, 'urgent', 'somebody else', :'boss', reassign => true) e;
+  FROM steward.assign_override(:'org', 'q', 'ticket', md5('staff free')::uuid, NULL, 'somebody else', :'boss', reassign => true) e;
+SELECT is(sla_started_at, :'started'::timestamptz, 'which restarts no clock'), is(sla_deadline, :'deadline'::timestamptz, 'and makes no new promise'), is(assigned_at, steward.now(), 'though it is assigned now') FROM assignments WHERE work_item_id = 'q';
 SELECT results_eq($$SELECT pg_temp.who(user_id), current_assignment_count FROM staff_profiles ORDER BY 1$$, $$VALUES ('free', 2), ('full', 6)$$, 'and both counts follow');
 SELECT results_eq($$SELECT name_en::text, current_assignment_count FROM organizational_units WHERE name_en IN ('home', 'other') ORDER BY 1$$, $$VALUES ('home', 6), ('other', 2)$$, 'and those of the units');
-SELECT is(a.reassigned_from, md5('staff full')::uuid, 'from whom'), is(a.reassignment_reason, 'somebody else', 'why'), is(a.priority, 'urgent', 'how urgent') FROM assignments a WHERE a.work_item_id = 'q';
+SELECT is(a.reassigned_from, md5('staff full')::uuid, 'from whom'), is(a.reassignment_reason, 'somebody else', 'why'), is(a.priority, 'high', 'as urgent as before') FROM assignments a WHERE a.work_item_id = 'q';
 SELECT is(steward.assign_override(:'org', 'q', 'ticket', md5('staff free')::uuid, NULL, 'once more please', :'boss', reassign => true) ->> 'outcome', 'conflict', 'to the same person is no move');
+SELECT is(e ->> 'priority', 'urgent', 'unless another urgency is said') FROM steward.assign_override(:'org', 'q', 'ticket', md5('staff full')::uuid, 'urgent', 'it burns by now', :'boss', reassign => true) e;
+SELECT is(priority, 'normal', 'and what nobody said is normal') FROM assignments WHERE work_item_id = 'r';
 SELECT is(steward.assign_override(:'org', 'z', 'ticket', :'boss', NULL, 'to a stranger', :'boss') ->> 'outcome', 'no_such_assignee', 'nor can a stranger get it');
 SELECT throws_ok(format($$SELECT steward.assign_override(%L, 'z', 'ticket', md5('staff free')::uuid, NULL, 'short', NULL)$$, :'org'), '22023', 'override_reason must be a text of 10 to 500 characters', 'a short reason');
 SELECT is(count(*), 0::bigint, 'no count is wrong') FROM steward.recount_assignments(false);
