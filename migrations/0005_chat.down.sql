@@ -10,4 +10,8 @@ DROP TRIGGER project_forgotten ON public.projects;
 DROP FUNCTION steward.project_forgotten();
 DROP TABLE public.project_chat_seq;
 DROP TABLE public.unified_chat_sessions;
+DROP TRIGGER advisor_left ON public.project_advisors;
+DROP FUNCTION steward.advisor_left();
+DROP TRIGGER owner_left ON public.projects;
+DROP FUNCTION steward.owner_left();
 DROP FUNCTION steward.touch_session();

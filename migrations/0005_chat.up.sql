@@ -4,7 +4,7 @@ CREATE TABLE public.unified_chat_sessions (
     id                       uuid         PRIMARY KEY DEFAULT gen_random_uuid(),
     organization_id          uuid         NOT NULL,
     project_id               uuid         NOT NULL,
-    user_id                  uuid         NOT NULL REFERENCES auth.users ON DELETE CASCADE,
+    user_id                  uuid         NOT NULL,
     actor_type               text         NOT NULL DEFAULT 'client'
         CONSTRAINT unified_chat_sessions_actor_type_check CHECK (actor_type = ANY ('{client, assistant, advisor}')),
     session_state            text         NOT NULL DEFAULT 'active'
@@ -25,7 +25,7 @@ CREATE TABLE public.unified_chat_sessions (
 );
 CREATE INDEX idx_chat_sessions_user ON public.unified_chat_sessions (user_id);
 COMMENT ON TABLE public.unified_chat_sessions IS 'who takes part in a project''s chat; one row per person and project';
-COMMENT ON INDEX public.idx_chat_sessions_user IS 'a user''s sessions; also what deleting a user looks through';
+COMMENT ON INDEX public.idx_chat_sessions_user IS 'a user''s sessions';
 
 CREATE FUNCTION steward.touch_session() RETURNS trigger
     LANGUAGE plpgsql AS $$
@@ -40,6 +40,31 @@ COMMENT ON TRIGGER chat_sessions_last_active ON public.unified_chat_sessions IS 
 CREATE TRIGGER chat_sessions_organization BEFORE INSERT ON public.unified_chat_sessions
     FOR EACH ROW WHEN (NEW.organization_id IS NULL) EXECUTE FUNCTION steward.organization_from_project();
 COMMENT ON TRIGGER chat_sessions_organization ON public.unified_chat_sessions IS 'fills organization_id where the client did not';
+
+-- No foreign key to the user: an advisor's session is written beside the
+-- membership, which has one.  Whoever is deleted reaches the session through it,
+-- or through the project, and on every platform as a change of a table of ours.
+CREATE FUNCTION steward.advisor_left() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM public.unified_chat_sessions WHERE project_id = OLD.project_id AND user_id = OLD.advisor_id;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION steward.advisor_left() IS 'removes the session of an advisor whose membership is gone';
+CREATE TRIGGER advisor_left AFTER DELETE ON public.project_advisors
+    FOR EACH ROW EXECUTE FUNCTION steward.advisor_left();
+COMMENT ON TRIGGER advisor_left ON public.project_advisors IS 'an advisor''s session goes with the membership';
+
+CREATE FUNCTION steward.owner_left() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM public.unified_chat_sessions WHERE project_id = OLD.id AND user_id = OLD.owner_id;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION steward.owner_left() IS 'removes the session of an owner who is gone';
+CREATE TRIGGER owner_left AFTER UPDATE OF owner_id ON public.projects
+    FOR EACH ROW WHEN (NEW.owner_id IS NULL AND OLD.owner_id IS NOT NULL) EXECUTE FUNCTION steward.owner_left();
+COMMENT ON TRIGGER owner_left ON public.projects IS 'an owner''s session goes with the owner';
 
 -- Both numbers of a project in one row: a batch takes them with one write, and
 -- its row lock is what makes numbers visible in the order of commits.
