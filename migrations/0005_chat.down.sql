@@ -15,3 +15,4 @@ DROP FUNCTION steward.advisor_left();
 DROP TRIGGER owner_left ON public.projects;
 DROP FUNCTION steward.owner_left();
 DROP FUNCTION steward.touch_session();
+DROP FUNCTION steward.session_project();

@@ -19,9 +19,7 @@ CREATE TABLE public.unified_chat_sessions (
     created_at               timestamptz  NOT NULL DEFAULT steward.now(),
     last_active              timestamptz  NOT NULL DEFAULT steward.now(),
     metadata                 jsonb        NOT NULL DEFAULT '{}',
-    CONSTRAINT unified_chat_sessions_project_user_key UNIQUE (project_id, user_id),
-    CONSTRAINT unified_chat_sessions_project_fkey FOREIGN KEY (organization_id, project_id)
-        REFERENCES public.projects (organization_id, id) ON DELETE CASCADE
+    CONSTRAINT unified_chat_sessions_project_user_key UNIQUE (project_id, user_id)
 );
 CREATE INDEX idx_chat_sessions_user ON public.unified_chat_sessions (user_id);
 COMMENT ON TABLE public.unified_chat_sessions IS 'who takes part in a project''s chat; one row per person and project';
@@ -37,13 +35,30 @@ COMMENT ON FUNCTION steward.touch_session() IS 'stamps last_active where the sta
 CREATE TRIGGER chat_sessions_last_active BEFORE UPDATE ON public.unified_chat_sessions
     FOR EACH ROW WHEN (NEW.last_active IS NOT DISTINCT FROM OLD.last_active) EXECUTE FUNCTION steward.touch_session();
 COMMENT ON TRIGGER chat_sessions_last_active ON public.unified_chat_sessions IS 'stamps last_active';
-CREATE TRIGGER chat_sessions_organization BEFORE INSERT ON public.unified_chat_sessions
-    FOR EACH ROW WHEN (NEW.organization_id IS NULL) EXECUTE FUNCTION steward.organization_from_project();
-COMMENT ON TRIGGER chat_sessions_organization ON public.unified_chat_sessions IS 'fills organization_id where the client did not';
 
--- No foreign key to the user: an advisor's session is written beside the
--- membership, which has one.  Whoever is deleted reaches the session through it,
--- or through the project, and on every platform as a change of a table of ours.
+-- No foreign keys: they would prove once more what the membership proves, beside
+-- which steward, who holds the project's row, writes an advisor's session.  For
+-- everybody else the trigger does what a key would, with the same lock.
+CREATE FUNCTION steward.session_project() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    parent uuid;
+BEGIN
+    SELECT p.organization_id INTO parent FROM public.projects p WHERE p.id = NEW.project_id FOR KEY SHARE;
+    NEW.organization_id := COALESCE(NEW.organization_id, parent);
+    IF parent IS NULL OR NEW.organization_id <> parent THEN
+        RAISE EXCEPTION 'organisation % has no project %', NEW.organization_id, NEW.project_id
+            USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION steward.session_project() IS 'fills organization_id from the project; refuses another one, and a project that is not there';
+CREATE TRIGGER chat_sessions_project BEFORE INSERT OR UPDATE OF organization_id, project_id ON public.unified_chat_sessions
+    FOR EACH ROW WHEN (current_user <> 'steward_owner') EXECUTE FUNCTION steward.session_project();
+COMMENT ON TRIGGER chat_sessions_project ON public.unified_chat_sessions IS 'a session belongs to a project of its organisation';
+
+-- Whoever is deleted reaches the session through the membership or through the
+-- project, on every platform as a change of a table of ours.
 CREATE FUNCTION steward.advisor_left() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -81,12 +96,13 @@ CREATE FUNCTION steward.project_forgotten() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     DELETE FROM public.project_chat_seq WHERE project_id = OLD.id;
+    DELETE FROM public.unified_chat_sessions WHERE project_id = OLD.id;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION steward.project_forgotten() IS 'removes the numbers of a project that is gone';
+COMMENT ON FUNCTION steward.project_forgotten() IS 'removes the numbers and the sessions of a project that is gone';
 CREATE TRIGGER project_forgotten AFTER DELETE ON public.projects
     FOR EACH ROW EXECUTE FUNCTION steward.project_forgotten();
-COMMENT ON TRIGGER project_forgotten ON public.projects IS 'the numbers of a project go with it';
+COMMENT ON TRIGGER project_forgotten ON public.projects IS 'the numbers and the sessions of a project go with it';
 
 CREATE SEQUENCE public.project_timeline_seq;
 COMMENT ON SEQUENCE public.project_timeline_seq IS 'one order over all projects'' messages';

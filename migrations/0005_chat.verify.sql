@@ -9,5 +9,5 @@ BEGIN
     PERFORM steward.require('function', 'public.set_chat_seq()', 'public.next_project_chat_seq(uuid)');
     PERFORM steward.require('trigger', 'public.project_chat_log_minimal.trg_set_chat_seq',
         'public.unified_chat_sessions.chat_sessions_last_active', 'public.projects.project_forgotten',
-        'public.project_advisors.advisor_left', 'public.projects.owner_left');
+        'public.unified_chat_sessions.chat_sessions_project', 'public.project_advisors.advisor_left', 'public.projects.owner_left');
 END $$;

@@ -3,7 +3,7 @@
 \ir setup.psql
 CREATE EXTENSION IF NOT EXISTS dblink;
 
-SELECT plan(52);
+SELECT plan(61);
 
 SELECT pg_temp.person() AS client, pg_temp.person('admin') AS admin
 \gset
@@ -115,6 +115,21 @@ SELECT pg_temp.finalized_match(:'p2', :'advisor');
 SELECT lives_ok(format('DELETE FROM projects WHERE id IN (%L, %L)', :'p1', :'p2'), 'projects with and without a workspace can be deleted');
 SELECT is(count(*), 0::bigint, 'with their jobs') FROM workspace_provisioning_queue WHERE project_id IN (:'p1', :'p2');
 SELECT is(count(*), 0::bigint, 'and their numbers') FROM project_chat_seq WHERE project_id IN (:'p1', :'p2');
+
+-- A session proves its project, whoever writes it, and goes with it.
+SELECT pg_temp.project(:'client') AS project, gen_random_uuid() AS nothing
+\gset
+WITH other AS (INSERT INTO organizations (name) VALUES ('another') RETURNING id)
+INSERT INTO projects (owner_id, organization_id) SELECT :'client', id FROM other RETURNING id AS foreign_project, organization_id AS other
+\gset
+SELECT throws_ok(format('INSERT INTO unified_chat_sessions (project_id, user_id) VALUES (%L, %L)', :'nothing', :'client'), '23503', NULL, 'no session without a project');
+SELECT throws_ok(format('INSERT INTO unified_chat_sessions (organization_id, project_id, user_id) VALUES (%L, %L, %L)', :'other', :'project', :'client'), '23503', NULL, 'nor in another organisation');
+INSERT INTO unified_chat_sessions (project_id, user_id) VALUES (:'project', :'client'), (:'foreign_project', :'client');
+SELECT is(s.organization_id, p.organization_id, 'the organisation is the project''s') FROM unified_chat_sessions s JOIN projects p ON p.id = s.project_id WHERE p.id IN (:'project', :'foreign_project');
+SELECT throws_ok(format('UPDATE unified_chat_sessions SET %s = %L WHERE project_id = %L', c, v, :'project'), '23503', NULL, format('a change of %s is held to the same', c))
+  FROM (VALUES ('project_id', :'nothing'), ('organization_id', :'other')) change(c, v);
+DELETE FROM projects WHERE id IN (:'project', :'foreign_project');
+SELECT is(count(*), 0::bigint, 'a session goes with its project') FROM unified_chat_sessions WHERE project_id IN (:'project', :'foreign_project');
 SELECT is(claimed, 0, 'nothing is left to do') FROM steward.provision_batch('test', 5);
 
 -- An administrator with a history.
@@ -136,6 +151,15 @@ SELECT dblink_exec('worker', 'COMMIT');
 SELECT is((SELECT c FROM dblink_get_result('other') AS r(c text)), 'DELETE 1', 'the deletion comes after it');
 SELECT is(status, 'pending', 'and takes the promise back') FROM advisor_match_requests WHERE id = :'match';
 SELECT is(count(*), 0::bigint, 'and the session that was being made') FROM unified_chat_sessions WHERE project_id = :'project';
+SELECT pg_temp.project(:'client') AS project
+\gset
+SELECT dblink_exec('worker', 'BEGIN');
+SELECT dblink_exec('worker', format('INSERT INTO unified_chat_sessions (project_id, user_id) VALUES (%L, %L)', :'project', :'client'));
+SELECT c FROM dblink_get_result('other') AS r(c text);
+SELECT dblink_send_query('other', format('DELETE FROM projects WHERE id = %L', :'project'));
+SELECT dblink_exec('worker', 'COMMIT');
+SELECT is((SELECT c FROM dblink_get_result('other') AS r(c text)), 'DELETE 1', 'a project that is deleted waits for a session that is being made');
+SELECT is(count(*), 0::bigint, 'and takes it along') FROM unified_chat_sessions WHERE project_id = :'project';
 
 -- What upkeep finds: a match that lost its advisor where no trigger saw it, and a
 -- finalized match whose job somebody deleted.
