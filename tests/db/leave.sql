@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir assignments.psql
 
-SELECT plan(69);
+SELECT plan(72);
 
 CREATE FUNCTION pg_temp.leave(person uuid, status availability_status DEFAULT 'on_leave', until timestamptz DEFAULT NULL) RETURNS jsonb LANGUAGE sql AS $$
     SELECT steward.set_availability(p.organization_id, person, status, until, 'a reason', 'manual', person) FROM staff_profiles p WHERE p.user_id = person
@@ -63,6 +63,16 @@ SELECT pg_temp.given(:'colleague', '{}', 'low'), pg_temp.given(:'first', '{}', '
 SELECT is(pg_temp.leave(:'first') #>> '{reassigned_items,0,new_assignee_id}', :'colleague', 'work of unknown skills stays in the unit');
 SELECT pg_temp.leave(:'first', 'available') \g /dev/null
 UPDATE assignments SET status = 'cancelled' WHERE assignee_id IN (:'supervisor', :'colleague');
+
+-- The target of the work is what it was, and who keeps nothing troubles nobody.
+SELECT pg_temp.skill('seals') AS seals, pg_temp.unit('sealing') AS sealing \gset
+SELECT pg_temp.staff(:'legal', ARRAY[:'seals']::uuid[]) AS leaving, pg_temp.staff(:'legal', ARRAY[:'seals']::uuid[]) AS idle, pg_temp.staff(:'sealing', ARRAY[:'seals']::uuid[]) AS target, pg_temp.staff(:'legal', role => 'supervisor') AS counsel \gset
+SELECT pg_temp.given(:'target', '{}', 'low'), pg_temp.given(:'leaving', ARRAY[:'seals']::uuid[], 'urgent') AS item \gset
+UPDATE assignments SET target_unit_id = :'sealing' WHERE id = :'item';
+SELECT count(*) AS notices FROM notification_outbox \gset
+SELECT pg_temp.leave(:'leaving') AS r \gset
+SELECT is(:'r'::jsonb #>> '{reassigned_items,0,new_assignee_id}', :'target', 'what moves goes to its target'), is(:'r'::jsonb -> 'notifications_sent', '[]', 'and where nothing stays, nobody is told'),
+       is((SELECT count(*) FROM notification_outbox), :'notices'::bigint, 'which is so');
 
 -- Nobody fits: flagged, and said so.  Being unavailable is the same.
 UPDATE assignments SET status = 'cancelled' WHERE assignee_id = :'first';

@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir staff.psql
 
-SELECT plan(68);
+SELECT plan(73);
 
 SELECT pg_temp.unit('home', 100), pg_temp.unit('other', 100), pg_temp.skills('a', 'b', 'c', 'd');
 SELECT id AS org FROM organizations WHERE is_default
@@ -36,6 +36,24 @@ UPDATE staff_profiles SET individual_wip_limit = 1;
 UPDATE assignment_queue SET created_at = created_at - interval '1 min';
 SELECT is((steward.auto_assign('n2', 'ticket', pg_temp.skills('a'), 'normal') ->> 'estimated_wait_minutes')::int, 3 * 1440 / 4, 'third in line, where four were done in a day');
 SELECT is((steward.auto_assign('n3', 'ticket', pg_temp.skills('d'), 'normal') ->> 'estimated_wait_minutes'), NULL, 'of which none tells about other skills');
+ROLLBACK;
+
+-- Where much is done, its rate is what was done lately, not what a day makes of it.
+BEGIN;
+SELECT pg_temp.staff('one', 'home', '{a}', 5);
+SELECT pg_temp.wait('w' || i, '{a}', 'normal', i) FROM generate_series(1, 7) i;
+SET LOCAL session_replication_role = replica;
+INSERT INTO assignments (organization_id, work_item_id, work_item_type, assignee_id, unit_id, assigned_at, sla_started_at, warn_at, sla_deadline, priority, status, completed_at)
+SELECT :'org', 'done ' || i, 'task', md5('staff one')::uuid, md5('unit home')::uuid, s.start, s.start, s.start, s.start, 'normal', 'completed', steward.now() - i * interval '18 s'
+  FROM generate_series(1, 300) i, (SELECT steward.now() - interval '2 h' AS start) s;
+SET LOCAL session_replication_role = origin;
+SELECT is((steward.auto_assign('n', 'ticket', pg_temp.skills('a'), 'normal') ->> 'estimated_wait_minutes')::int, 3, 'eighth in line, where the last two hundred were done in an hour');
+ROLLBACK;
+-- What came at the same moment has an order too.
+BEGIN;
+INSERT INTO assignment_queue (id, work_item_id, work_item_type, required_skills, priority)
+SELECT ('00000000-0000-4000-8000-00000000000' || i)::uuid, 'tie ' || i, 'ticket', pg_temp.skills('a'), 'normal' FROM generate_series(3, 1, -1) i;
+SELECT is(array_agg(steward.auto_assign('tie ' || i, 'ticket', pg_temp.skills('a'), 'normal') ->> 'queue_position' ORDER BY i), '{1,2,3}', 'of one moment the smallest id is first') FROM generate_series(1, 3) i;
 ROLLBACK;
 
 -- The order: urgent first, then oldest, then id.
@@ -148,6 +166,12 @@ SELECT pg_temp.wait('i' || i, '{a}', 'normal', i) FROM generate_series(1, 9) i;
 SELECT results_eq($$SELECT assigned FROM process_queue_for_unit(md5('unit home')::uuid)$$, 'VALUES (6)', 'one unit is drained, and the item goes to the best of all');
 SELECT is(count(*), 3::bigint, 'until nobody of the unit has room') FROM assignment_queue;
 SELECT results_eq($$SELECT assigned FROM process_queue_for_unit('00000000-0000-4000-8000-000000000001')$$, 'VALUES (0)', 'an unknown unit serves nothing');
+ROLLBACK;
+-- What waits keeps its preference.
+BEGIN;
+SELECT pg_temp.staff('here', 'home', '{a}'), pg_temp.staff('there', 'other', '{a}', 1), pg_temp.wait('i', '{a}', target => 'other');
+SELECT is(pg_temp.drain(), '{i}', 'an item with a target');
+SELECT is(pg_temp.who(assignee_id), 'there', 'goes to its target'), is(target_unit_id, md5('unit other')::uuid, 'which it keeps') FROM assignments WHERE work_item_id = 'i';
 ROLLBACK;
 -- An item that needs nothing is for anybody.
 BEGIN;
