@@ -5,7 +5,7 @@
 \ir assignments.psql
 SET TimeZone = 'UTC';
 
-SELECT plan(222);
+SELECT plan(237);
 
 CREATE FUNCTION pg_temp.turn(most int DEFAULT 1000) RETURNS text LANGUAGE sql AS $$
     SELECT format('%s warned, %s escalated, %s unserved, %s returned', t.warned, t.escalated, t.unserved, t.returned)
@@ -93,6 +93,9 @@ SELECT is(escalated_from_id, :'bob', 'from bob'), is(escalated_to_id, :'chief', 
 SELECT ok(breached_at IS NOT NULL AND escalated_at = breached_at, 'the assignment is stamped'), is(escalation_recipient_id, :'chief', 'and names the recipient')
   FROM assignments WHERE id = :'item';
 SELECT set_eq('SELECT recipient_id FROM notification_outbox WHERE notification_type = ''sla_escalation''', ARRAY[:'bob'::uuid, :'chief'::uuid], 'both sides are told');
+SELECT results_eq('SELECT o.recipient_id, o.payload ->> ''message_ar'' FROM notification_outbox o WHERE o.notification_type = ''sla_escalation''',
+    format('SELECT t.who::uuid, format(t.words, a.work_item_id, steward.iso(a.sla_deadline)) FROM assignments a, (VALUES (%L, %L), (%L, %L)) t(who, words) WHERE a.id = %L',
+           :'bob', 'تجاوز العنصر %s موعده النهائي %s وتم تصعيده إلى المشرف', :'chief', 'لديك مهمة مصعّدة: تجاوز العنصر %s موعده النهائي %s', :'item'), 'in Arabic too');
 SELECT results_eq('SELECT * FROM sla_check_and_escalate()', 'VALUES (0, 0)', 'and once is enough');
 
 -- Being given to somebody else keeps the promise; another priority makes another.
@@ -124,6 +127,10 @@ SELECT pg_temp.done() \g /dev/null
 SELECT is(get_escalation_recipient(:'bob'), :'chief'::uuid, 'the chain comes first'), is(get_escalation_recipient(:'ann'), :'supervisor'::uuid, 'then the unit''s supervisor'),
        is(get_escalation_recipient(:'supervisor'), :'chief'::uuid, 'a supervisor''s own goes up'), is(get_escalation_recipient(:'chief'), NULL, 'at the top there may be nobody'),
        is(get_escalation_recipient(gen_random_uuid()), NULL, 'and a stranger has none');
+SELECT pg_temp.staff(pg_temp.unit('desk', parent => pg_temp.unit('branch', parent => :'translation'))) AS dee \gset
+UPDATE staff_profiles SET availability_status = 'on_leave' WHERE user_id = :'supervisor';
+SELECT is(get_escalation_recipient(:'dee'), :'chief'::uuid, 'the way up is as long as the tree is high');
+UPDATE staff_profiles SET availability_status = 'available' WHERE user_id = :'supervisor';
 UPDATE staff_profiles SET availability_status = 'on_leave' WHERE user_id = :'chief';
 SELECT is(get_escalation_recipient(:'bob'), :'supervisor'::uuid, 'who is on leave is passed over, in the chain'), is(get_escalation_recipient(:'supervisor'), NULL, 'and on the way up');
 UPDATE staff_profiles SET availability_status = 'unavailable' WHERE user_id = :'supervisor';
@@ -144,7 +151,9 @@ SELECT is(pg_temp.turn(1), '0 warned, 1 escalated, 1 unserved, 0 returned', 'wha
 SELECT is(pg_temp.turn(1), '0 warned, 1 escalated, 0 unserved, 0 returned', 'and the next is not blocked');
 SELECT is(escalated_to_id, NULL, 'the event names nobody'), is(escalated_from_id, :'cid', 'but from whom') FROM escalation_events WHERE assignment_id = :'lonely';
 SELECT ok(breached_at IS NOT NULL, 'the assignment is stamped') FROM assignments WHERE id = :'lonely';
-SELECT is(recipient_id, :'root', 'the administrator of the installation is alerted') FROM notification_outbox WHERE notification_type = 'sla_no_recipient';
+SELECT is(recipient_id, :'root', 'the administrator of the installation is alerted'),
+       is(payload ->> 'message_ar', format('تجاوز العنصر %s موعده النهائي ولا يوجد من يُصعَّد إليه', (SELECT work_item_id FROM assignments WHERE id = :'lonely')), 'in Arabic too') FROM notification_outbox WHERE notification_type = 'sla_no_recipient';
+SELECT unalike(payload ->> 'message_ar', '%المشرف%', 'who has it hears of no supervisor') FROM notification_outbox WHERE recipient_id = :'cid' AND notification_type = 'sla_escalation';
 SELECT is(pg_temp.told(:'lonely'), 'sla_escalation,sla_no_recipient', 'and who has it is told');
 SELECT pg_temp.done() \g /dev/null
 UPDATE staff_profiles SET availability_status = 'available' WHERE user_id = :'chief';
@@ -304,6 +313,22 @@ DROP TRIGGER chokes ON assignment_queue;
 SELECT is(pg_temp.after('3 hours 1 minute'), '0 warned, 1 escalated, 0 unserved, 0 returned', 'to be done when it can be');
 SELECT is_empty('SELECT FROM steward.sla_trouble WHERE step = ''queued breach''', 'and forgotten');
 ROLLBACK;
+
+-- Where there is nobody to look at it, the administrators hear at once.
+SELECT pg_temp.work(:'cid') AS item \gset
+INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, target_unit_id, priority) VALUES ('lonely', 'ticket', '{}', :'analysis', 'urgent') RETURNING id AS waiting \gset
+SELECT is(steward.escalate(:'item', 'manual', :'cid') -> 'escalated_to_id', 'null', 'work is escalated to nobody'), is(steward.queue_escalate(:'waiting', :'cid') -> 'escalated_to_id', 'null', 'and what waits');
+SELECT set_eq('SELECT payload ->> ''reference_id'', recipient_id FROM notification_outbox WHERE notification_type = ''sla_no_recipient''',
+    format('VALUES (%L, %L::uuid), (%L, %L)', :'item', :'root', :'waiting', :'root'), 'of both an administrator is alerted');
+DELETE FROM assignment_queue WHERE id = :'waiting';
+
+-- A breach that a client wrote down is not escalated once more.
+SELECT pg_temp.work(:'ann', 'urgent', started => steward.now() - interval '1 day') AS item \gset
+INSERT INTO escalation_events (assignment_id, escalated_to_id, reason) VALUES (:'item', :'chief', 'sla_breach');
+SELECT is(pg_temp.turn(), '0 warned, 0 escalated, 0 unserved, 0 returned', 'what a client escalated is no breach of the monitor''s');
+SELECT is(count(*), 1::bigint, 'it has one event'), is(pg_temp.told(:'item'), NULL, 'which is not told again') FROM escalation_events WHERE assignment_id = :'item';
+SELECT ok(breached_at IS NOT NULL, 'and the stamp'), is((SELECT count(*) FROM steward.sla_trouble), 0::bigint, 'without any trouble') FROM assignments WHERE id = :'item';
+SELECT pg_temp.done() \g /dev/null
 
 -- Rights, by the claims.
 SELECT pg_temp.work(:'ann') AS item \gset
@@ -467,6 +492,19 @@ UPDATE assignment_queue SET sla_deadline = steward.now() + interval '20 s' WHERE
 SELECT is(pg_temp.woken(), true, 'or its deadline');
 DELETE FROM assignment_queue;
 SELECT dblink_disconnect('ear'), dblink_disconnect('other') \g /dev/null
+
+-- A turn is bounded whatever it is asked for; the function of the seeds takes several.
+SET session_replication_role = replica;
+INSERT INTO assignments (organization_id, work_item_id, work_item_type, assignee_id, unit_id, assigned_at, sla_started_at, warn_at, sla_deadline, priority)
+SELECT pg_temp.home(), 'crowd ' || i, 'ticket', :'ann', :'translation', s.start, s.start, s.start, s.start, 'normal'
+  FROM generate_series(1, 1100) i, (SELECT steward.now() - interval '1 s' AS start) s;
+SET session_replication_role = origin;
+BEGIN;
+SELECT is(escalated, 1000, 'a turn takes a thousand and no more'), is(next_due_ms, 0::bigint, 'and says that more is due') FROM steward.sla_turn('test', 5000);
+ROLLBACK;
+SELECT is(escalations_created, 1100, 'who asks for all of it gets all of it') FROM sla_check_and_escalate();
+DELETE FROM assignments WHERE work_item_id LIKE 'crowd %';
+SELECT pg_temp.done() \g /dev/null
 
 -- No turn reads a table: at a hundred thousand, everything is an index.
 SET session_replication_role = replica;
