@@ -4,7 +4,7 @@
 \ir setup.psql
 \ir assignments.psql
 
-SELECT plan(60);
+SELECT plan(66);
 
 CREATE FUNCTION pg_temp.job(name text, slot timestamptz DEFAULT steward.now(), OUT rows bigint, OUT message text) LANGUAGE plpgsql AS $$
 DECLARE
@@ -32,6 +32,13 @@ SELECT pg_temp.staff(:'unit', role => 'supervisor') AS boss, pg_temp.staff(:'uni
 SELECT pg_temp.work(:'ann', 'urgent', started => steward.now() - interval '100 minutes') AS warned, pg_temp.work(:'ann', 'urgent', started => steward.now() - interval '2 hours') AS breached \gset
 SELECT results_eq('SELECT * FROM pg_temp.job(''sla-monitoring'')', 'VALUES (2::bigint, ''1 warned, 1 escalated'')', 'sla-monitoring does what is due and says so');
 SELECT results_eq('SELECT * FROM pg_temp.job(''sla-monitoring'')', 'VALUES (0::bigint, NULL::text)', 'and has nothing to say where nothing is');
+BEGIN;
+SET LOCAL session_replication_role = replica;
+INSERT INTO assignments (organization_id, work_item_id, work_item_type, assignee_id, unit_id, assigned_at, sla_started_at, warn_at, sla_deadline, priority)
+SELECT pg_temp.home(), 'crowd ' || i, 'task', :'ann', :'unit', d.day, d.day, d.day, d.day, 'low' FROM generate_series(1, 1001) i, (SELECT steward.now() - interval '1 s' AS day) d;
+SET LOCAL session_replication_role = origin;
+SELECT is(message, '1000 escalated, more is due', 'and what is left, where more is due than a turn takes') FROM pg_temp.job('sla-monitoring');
+ROLLBACK;
 SELECT pg_temp.skill('arabic') AS arabic \gset
 INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, priority, created_at) VALUES ('waits', 'ticket', ARRAY[:'arabic']::uuid[], 'low', steward.now() - interval '1 hour');
 UPDATE staff_profiles SET skills = ARRAY[:'arabic']::uuid[] WHERE user_id = :'boss';
@@ -90,11 +97,40 @@ SET session_replication_role = origin;
 SELECT is(message, '200 assignments archived', 'twenty batches in one night'), is(rows, 200::bigint, 'counted') FROM pg_temp.job('archive-assignments');
 SELECT is(rows, 5::bigint, 'and the rest in the next') FROM pg_temp.job('archive-assignments');
 UPDATE steward.upkeep SET batch = DEFAULT, assignment_days = DEFAULT;
+-- What somebody holds is left to the next night, and nothing waits for it.
+UPDATE steward.upkeep SET assignment_days = 30;
+SELECT dblink_connect('holder', format('host=%s port=%s user=%s dbname=%s', split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_user, current_database())) \g /dev/null
+SET session_replication_role = replica;
+INSERT INTO assignments (organization_id, work_item_id, work_item_type, assignee_id, unit_id, assigned_at, sla_started_at, warn_at, sla_deadline, priority, status, completed_at, updated_at)
+SELECT pg_temp.home(), 'kept ' || status, 'task', :'ann', :'unit', now() - interval '40 days', now() - interval '40 days', now(), now(), 'low', status, CASE status WHEN 'completed' THEN now() - interval '31 days' END, now() - interval '31 days'
+  FROM unnest('{completed,cancelled}'::assignment_status[]) status;
+INSERT INTO escalation_events (organization_id, assignment_id, work_item_id, work_item_type, unit_id, escalated_from_id, reason, escalated_at, resolved_at)
+SELECT pg_temp.home(), gen_random_uuid(), 'kept', 'task', :'unit', :'ann', 'manual', now() - interval '99 days', now() - interval '98 days';
+INSERT INTO escalation_events_archive (id, organization_id, assignment_id, work_item_id, work_item_type, unit_id, escalated_from_id, reason, escalated_at, resolved_at, created_at)
+SELECT gen_random_uuid(), pg_temp.home(), gen_random_uuid(), 'kept', 'task', :'unit', :'ann', 'manual', now() - interval '99 days', now() - interval '98 days', now() - interval '99 days';
+SET session_replication_role = origin;
+SELECT dblink_exec('holder', 'BEGIN') \g /dev/null
+SELECT * FROM dblink('holder', $$SELECT 'held' FROM (SELECT FROM assignments WHERE work_item_id LIKE 'kept %' FOR UPDATE) a, (SELECT FROM escalation_events WHERE work_item_id = 'kept' FOR UPDATE) e, (SELECT FROM escalation_events_archive WHERE work_item_id = 'kept' FOR UPDATE) x$$) h(held text) \g /dev/null
+SET lock_timeout = '5s';
+SELECT is(rows, 0::bigint, 'what somebody holds is not archived') FROM pg_temp.job('archive-assignments');
+SELECT is(rows, 0::bigint, 'nor is it removed') FROM pg_temp.job('escalation-cleanup');
+RESET lock_timeout;
+SELECT dblink_exec('holder', 'ROLLBACK'), dblink_disconnect('holder') \g /dev/null
+SELECT is(rows, 2::bigint, 'until it is let go') FROM pg_temp.job('archive-assignments');
+SELECT is(rows, 2::bigint, 'which goes for both') FROM pg_temp.job('escalation-cleanup');
+UPDATE steward.upkeep SET assignment_days = DEFAULT;
 -- History.
 INSERT INTO assignment_history (organization_id, unit_id, assignment_id, work_item_id, action, created_at) VALUES (pg_temp.home(), :'unit', gen_random_uuid(), 'x', 'old', steward.now() - interval '366 days');
 SELECT count(*) AS lines FROM assignment_history WHERE action = 'old' \gset
 UPDATE assignment_history SET id = -1 WHERE action = 'old';
 SELECT is(message, '0 assignments archived, 1 lines of history removed', 'history is forgotten after a year') FROM pg_temp.job('archive-assignments');
+
+-- The oldest of it are looked at, not all of it.
+UPDATE steward.upkeep SET batch = 10;
+INSERT INTO assignment_history (id, organization_id, unit_id, assignment_id, work_item_id, action, created_at)
+SELECT -1000 + i, pg_temp.home(), :'unit', gen_random_uuid(), 'x', 'old', steward.now() - interval '366 days' FROM generate_series(1, 300) i;
+SELECT is(message, '0 assignments archived, 200 lines of history removed', 'twenty batches of history in one night') FROM pg_temp.job('archive-assignments');
+UPDATE steward.upkeep SET batch = DEFAULT;
 
 -- recount-assignments.
 SELECT results_eq('SELECT * FROM pg_temp.job(''recount-assignments'')', 'VALUES (0::bigint, ''every count is right'')', 'counts are compared');
