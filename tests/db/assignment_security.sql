@@ -5,7 +5,7 @@
 \ir setup.psql
 \ir assignments.psql
 
-SELECT plan(263);
+SELECT plan(278);
 
 INSERT INTO organizations (name) VALUES ('another') RETURNING id AS another
 \gset
@@ -67,6 +67,31 @@ SELECT is(pg_temp.sees(json_build_object('sub', :'ann')::text, format('assignmen
 SELECT is(pg_temp.sees(json_build_object('sub', :'nora')::text, format('assignments WHERE unit_id <> %L', :'north')), 0::bigint, 'what a supervisor sees is the unit''s');
 SELECT is(pg_temp.sees(json_build_object('sub', :'nora')::text, format('assignment_queue WHERE target_unit_id <> %L OR work_item_id LIKE ''%%abroad''', :'north')), 0::bigint, 'or waits for any unit');
 SELECT is(pg_temp.sees(json_build_object('sub', :'ada')::text, format('assignments WHERE organization_id = %L', :'another')), 0::bigint, 'an administrator''s organisation ends where another begins');
+-- Whoever an escalation names sees it, though he leads nothing; one of no unit is the administrators'.
+BEGIN;
+INSERT INTO escalation_events (assignment_id, escalated_to_id, reason) SELECT id, :'ben', 'manual' FROM assignments WHERE assignee_id = :'sue' AND priority = 'normal';
+INSERT INTO escalation_events (organization_id, queue_id, work_item_id, work_item_type, escalated_from_id, reason)
+SELECT organization_id, id, work_item_id, work_item_type, :'nora', 'capacity_exhaustion' FROM assignment_queue WHERE work_item_id = 'for any';
+SELECT is(pg_temp.sees(json_build_object('sub', who)::text, format('escalation_events WHERE escalated_to_id = %L AND reason = ''manual''', :'ben')), n::bigint, format('escalated to somebody who leads nothing: for %s', whose)),
+       is(pg_temp.sees(json_build_object('sub', who)::text, 'escalation_events WHERE unit_id IS NULL'), q::bigint, format('escalated from the queue of no unit: for %s', whose))
+  FROM (VALUES (:'ben'::uuid, 'the one it names', 1, 0), (:'ann', 'a colleague', 0, 0), (:'nora', 'who escalated the other', 0, 1), (:'ada', 'an administrator', 1, 1), (:'zed', 'one of elsewhere', 0, 0)) v(who, whose, n, q);
+ROLLBACK;
+-- A unit that is gone has no supervisor; its past is the administrators'.
+BEGIN;
+SELECT pg_temp.unit('closed') AS closed
+\gset
+SELECT pg_temp.staff(:'closed') AS last
+\gset
+SELECT pg_temp.work(:'last') AS item
+\gset
+INSERT INTO escalation_events (assignment_id, escalated_to_id, reason) VALUES (:'item', :'nora', 'sla_breach');
+UPDATE assignments SET status = 'completed' WHERE id = :'item';
+DELETE FROM assignments WHERE id = :'item';
+DELETE FROM staff_profiles WHERE user_id = :'last';
+DELETE FROM organizational_units WHERE id = :'closed';
+SELECT is(ARRAY[pg_temp.sees(json_build_object('sub', :'ada')::text, x.past), pg_temp.sees(json_build_object('sub', :'nora')::text, x.past), pg_temp.sees(json_build_object('sub', :'zed')::text, x.past)], '{1,0,0}'::bigint[], format('%s of a unit that is gone: an administrator''s', t))
+  FROM unnest('{assignments_archive,escalation_events_archive,assignment_history}'::text[]) t, format('%s WHERE unit_id = %L', t, :'closed') x(past);
+ROLLBACK;
 INSERT INTO staff_profiles (user_id, unit_id) VALUES (:'nora', :'abroad');
 SELECT is(pg_temp.sees(json_build_object('sub', :'nora')::text, 'assignments'), 4::bigint, 'who leads here and works there sees nothing more there');
 SELECT is(pg_temp.sees(json_build_object('sub', :'nora')::text, 'organizational_units'), 3::bigint, 'but both sets of units');
@@ -186,6 +211,13 @@ SELECT is(array_agg(p.tablename || ' ' || p.policyname), NULL, 'users have polic
 SELECT is(array_agg(g.table_name || ' ' || g.privilege_type), NULL, 'and no right to write')
   FROM information_schema.role_table_grants g WHERE g.grantee IN ('anon', 'authenticated', 'PUBLIC') AND g.privilege_type <> 'SELECT'
    AND g.table_name = ANY ('{staff_profiles,assignments,assignment_queue,escalation_events,assignments_archive,escalation_events_archive,assignment_history,capacity_snapshots,organizational_units,skills,assignment_rules,sla_configs,capacity_freed}');
+
+SELECT is(array_agg(format('%s %s', t, w)), NULL, 'the archive and the history are written by the engine alone; the backend adds to the history')
+  FROM unnest('{assignments_archive,escalation_events_archive,assignment_history}'::text[]) t, unnest('{INSERT,UPDATE,DELETE,TRUNCATE}'::text[]) w
+ WHERE has_table_privilege('service_role', t, w) AND (t, w) <> ('assignment_history', 'INSERT');
+SELECT is(array_agg(c.oid::regclass::text), NULL, 'a worker reads and writes no table, only by functions and the views that it was given')
+  FROM pg_class c, unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE}'::text[]) w
+ WHERE c.relkind IN ('r', 'p', 'm') AND c.relnamespace = ANY ('{public,steward,auth,api}'::regnamespace[]) AND has_table_privilege('steward_worker', c.oid, w);
 
 -- At fifty thousand: no policy makes a query read a whole table.
 SET session_replication_role = replica;
