@@ -2,7 +2,7 @@
 
 \ir setup.psql
 
-SELECT plan(600);
+SELECT plan(645);
 
 CREATE FUNCTION pg_temp.call(who uuid, operation text, request jsonb DEFAULT '{}', role text DEFAULT 'authenticated',
                              OUT status int, OUT headers jsonb, OUT body jsonb) LANGUAGE plpgsql AS $$
@@ -30,7 +30,8 @@ CREATE FUNCTION pg_temp.fill(person uuid, prefix text, n int) RETURNS bigint LAN
     SELECT count(pg_temp.give(person, prefix || i)) FROM generate_series(1, n) i
 $$;
 
-INSERT INTO organizations (name) VALUES ('another') RETURNING id AS another
+-- Of the smallest id, so that it is not by chance that the default organisation comes first.
+INSERT INTO organizations (id, name) VALUES ('00000000-0000-4000-8000-000000000000', 'another') RETURNING id AS another
 \gset
 INSERT INTO skills (name_en, name_ar) VALUES ('arabic', 'عربي'), ('writing', 'كتابة'), ('analysis', 'تحليل'), ('legal', 'قانون'), ('rare', 'نادر');
 INSERT INTO skills (name_en, name_ar, organization_id) VALUES ('foreign', 'أجنبي', :'another') RETURNING id AS foreign_skill
@@ -48,6 +49,17 @@ SELECT pg_temp.staff(:'translation', 'Tara', '{arabic,writing}') AS tara, pg_tem
        pg_temp.staff(:'analysis', 'Sam', '{}', 8, 'supervisor') AS sam, pg_temp.staff(:'analysis', 'Ada', '{}', 5, 'admin') AS ada,
        pg_temp.staff(:'elsewhere', 'Eve', '{foreign}', 5, 'admin') AS eve, pg_temp.staff(:'elsewhere', 'Ed', '{foreign}') AS ed, pg_temp.person() AS nobody
 \gset
+
+-- Names are known where one works.
+CREATE FUNCTION pg_temp.name_for(who uuid, person uuid, role text DEFAULT 'authenticated', OUT name text) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('request.jwt.claims', CASE WHEN who IS NULL THEN '' ELSE jsonb_build_object('sub', who)::text END, true);
+    EXECUTE format('SET LOCAL ROLE %I', role);
+    SELECT steward.staff_name(person) INTO name;
+    RESET ROLE;
+END $$;
+SELECT is(pg_temp.name_for(:'tim', :'tara'), 'Tara', 'a colleague has a name'), is(pg_temp.name_for(:'tim', :'ed'), NULL, 'somebody of another organisation has none'),
+       is(pg_temp.name_for(:'tim', :'nobody'), NULL, 'nor who is not staff'), is(pg_temp.name_for(:'nobody', :'tara'), NULL, 'and none is told to such a one'), is(pg_temp.name_for(NULL, :'ed', 'service_role'), 'Ed', 'the trusted backend knows all');
 
 -- ---------------------------------------------------------------- auto-assign
 SELECT (d).status, (d).body, (d).body ->> 'assignment_id' AS first
@@ -90,6 +102,16 @@ SELECT is((d).status, 202, 'asking again'), is((d).body ->> 'queue_id', :'body':
   FROM pg_temp.call(:'tim', 'assignments_auto_assign', '{"work_item_id": "ticket-006", "work_item_type": "ticket", "required_skills": ["arabic"], "priority": "urgent"}') d;
 SELECT is((d).status, 404, 'a user who is not staff has no organisation to assign in'), is((d).body ->> 'code', 'RESOURCE_NOT_FOUND', 'and is told so')
   FROM pg_temp.call(:'nobody', 'assignments_auto_assign', '{"work_item_id": "n", "work_item_type": "ticket", "required_skills": ["arabic"], "priority": "normal"}') d;
+SELECT is((d).body ->> 'code', 'INVALID_WORK_ITEM_TYPE', format('a type that is none has its own code: %s', o.operation))
+  FROM (VALUES ('assignments_auto_assign', '{"work_item_id": "n", "work_item_type": "riddle", "required_skills": ["arabic"], "priority": "normal"}'::jsonb), ('assignments_queue', '{"work_item_type": "riddle"}'),
+               ('escalations_report', '{"work_item_type": "riddle"}')) o(operation, request), pg_temp.call(:'sue', o.operation, o.request) d;
+BEGIN;
+SELECT pg_temp.give(:'tim', 'done-today') \gset
+UPDATE assignments SET status = 'completed' WHERE work_item_id = 'done-today';
+SELECT is((d).status, 202, 'where something was done today'), cmp_ok(((d).body ->> 'estimated_wait_minutes')::int, '>', 0, 'a wait can be estimated'),
+       is((d).body ->> 'estimated_assignment_time', steward.iso(steward.now() + make_interval(mins => ((d).body ->> 'estimated_wait_minutes')::int)), 'and its end')
+  FROM pg_temp.call(:'tim', 'assignments_auto_assign', '{"work_item_id": "estimated", "work_item_type": "ticket", "required_skills": ["arabic"], "priority": "normal"}') d;
+ROLLBACK;
 
 -- ---------------------------------------------------------------- manual override
 CREATE FUNCTION pg_temp.override(who uuid, item text, assignee uuid, more jsonb DEFAULT '{}', OUT status int, OUT body jsonb) LANGUAGE sql AS $$
@@ -141,6 +163,18 @@ SELECT is((d).items, 'q-urgent-1 q-urgent-2 q-high q-normal q-any', 'a superviso
        ok((d).body #> '{items,0}' ?& '{id,queue_id,created_at,queued_at,attempts,last_attempt_at,notes,target_unit_id,priority,work_item_type}', 'nothing of the documented shape is missing')
   FROM pg_temp.queue(:'sue') d;
 SELECT is((d).items, 'q-urgent-1 q-urgent-2 q-high q-normal q-other q-any', 'an administrator sees all of the organisation, and of no other') FROM pg_temp.queue(:'ada') d;
+BEGIN;
+INSERT INTO staff_profiles (user_id, unit_id, role) VALUES (:'ada', :'elsewhere', 'admin');
+SELECT is((d).items, 'q-urgent-1 q-urgent-2 q-high q-normal q-other q-any', 'who works in several calls for the default one'), is((e).items, 'q-foreign', 'unless another is named')
+  FROM pg_temp.queue(:'ada') d, pg_temp.queue(:'ada', jsonb_build_object('organization_id', :'another')) e;
+ROLLBACK;
+BEGIN;
+INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, priority) SELECT 'many ' || i, 'position', '{}', 'low' FROM generate_series(1, 300) i;
+SELECT is((d).body -> 'total_count', '250', 'two hundred behind the page are counted'), is((d).body -> 'total_count_exact', 'false', 'and it is said that there may be more') FROM pg_temp.queue(:'ada', '{"work_item_type": "position"}') d;
+SELECT is((d).body -> 'total_count', '300', 'further on'), is((d).body -> 'total_count_exact', 'true', 'there are no more') FROM pg_temp.queue(:'ada', '{"work_item_type": "position", "page": 3}') d;
+ROLLBACK;
+SELECT is((d).status, 403, 'a supervisor gives nobody what waits for another unit') FROM pg_temp.override(:'sue', 'q-other', :'tara') d;
+SELECT is(count(*), 1::bigint, 'and it waits on') FROM assignment_queue WHERE work_item_id = 'q-other';
 SELECT is((d).items, 'q-foreign', 'nor do others see this one') FROM pg_temp.queue(:'eve') d;
 SELECT is((d).status, 403, 'staff see no queue') FROM pg_temp.queue(:'tim') d;
 SELECT is((d).status, 404, 'who is not staff has no profile'), is((d).body ->> 'error', 'Staff profile not found', 'in these words') FROM pg_temp.queue(:'nobody') d;
@@ -217,6 +251,22 @@ SELECT is((d).items, 'm-warning', 'filtered by status') FROM pg_temp.mine(:'mia'
 SELECT is((d).items, 'm-breached m-warning m-ok', 'by several'), is((e).items, 'm-breached m-warning m-ok', 'also as a text') FROM pg_temp.mine(:'mia', '{"status": ["assigned", "in_progress"]}') d, pg_temp.mine(:'mia', '{"status": "assigned,in_progress"}') e;
 SELECT is((d).items, 'm-breached m-warning m-ok m-done', 'what is done only on demand'), is((d).body #>> '{assignments,3,sla_status}', 'ok', 'and as it stood then') FROM pg_temp.mine(:'mia', '{"include_completed": "true"}') d;
 SELECT is((d).items, 'm-done', 'or by its status') FROM pg_temp.mine(:'mia', '{"status": ["completed"]}') d;
+BEGIN;
+SET LOCAL session_replication_role = replica;
+UPDATE assignments SET sla_started_at = steward.now() - interval '9 h', warn_at = steward.now() - interval '3 h', sla_deadline = steward.now() - interval '1 h', completed_at = steward.now() - interval '2 h' WHERE id = :'m_done';
+INSERT INTO assignments (organization_id, work_item_id, work_item_type, assignee_id, unit_id, sla_started_at, warn_at, sla_deadline, priority, status, completed_at)
+SELECT organization_id, 'm-done ' || i, 'ticket', assignee_id, unit_id, sla_started_at, warn_at, sla_deadline + i * interval '1 s', priority, status, completed_at FROM assignments, generate_series(1, 299) i WHERE id = :'m_done';
+SET LOCAL session_replication_role = origin;
+SELECT is((d).body #>> '{assignments,0,sla_status}', 'warning', 'what was done near its deadline was, though that is over by now'), is((d).body #>> '{assignments,0,time_remaining_seconds}', '3600', 'with an hour left'),
+       is((d).body -> 'total_count', '250', 'two hundred behind the list are counted'), is((d).body -> 'total_count_exact', 'false', 'and it is said that there may be more') FROM pg_temp.mine(:'mia', '{"status": "completed", "limit": 50}') d;
+SELECT is((d).body -> 'total_count', '300', 'further on'), is((d).body -> 'total_count_exact', 'true', 'there are no more') FROM pg_temp.mine(:'mia', '{"status": "completed", "limit": 50, "offset": 100}') d;
+ROLLBACK;
+BEGIN;
+INSERT INTO staff_profiles (user_id, unit_id) VALUES (:'mia', :'elsewhere');
+INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority, organization_id) VALUES ('m-elsewhere', 'ticket', :'mia', 'low', :'another');
+SELECT is((d).items, 'm-breached m-warning m-ok m-elsewhere', 'who works in several has the work of all'), is((e).items, 'm-elsewhere', 'or of the one that is named'), is((e).body #> '{summary,active_count}', '1', 'summed up, too')
+  FROM pg_temp.mine(:'mia') d, pg_temp.mine(:'mia', jsonb_build_object('organization_id', :'another')) e;
+ROLLBACK;
 SELECT is((d).items, 'm-warning', 'a part of it'), is((d).body ->> 'total_count', '3', 'of three'), is((d).body #>> '{summary,active_count}', '3', 'the summary is of all') FROM pg_temp.mine(:'mia', '{"limit": 1, "offset": 1}') d;
 SELECT is(pg_temp.pages(:'mia', 'assignments_my_assignments', request, 'assignments'), pages, format('by cursor: %s', request))
   FROM (VALUES ('{"limit": 2}'::jsonb, 'm-breached m-warning | m-ok'), ('{"limit": 1, "offset": 1}', 'm-warning | m-ok'), ('{"limit": 3, "include_completed": true}', 'm-breached m-warning m-ok | m-done'), ('{"limit": 3}', 'm-breached m-warning m-ok'),
@@ -269,6 +319,10 @@ CREATE FUNCTION pg_temp.escalate_queued(who uuid, queued uuid, more jsonb DEFAUL
     SELECT c.status, c.body FROM pg_temp.call(who, 'queue_escalate', jsonb_build_object('queue_id', queued, 'reason', 'capacity_exhaustion', 'notes', 'nobody free') || more) c
 $$;
 SELECT is((d).status, 403, 'staff do not escalate the queue') FROM pg_temp.escalate_queued(:'tim', :'queued') d;
+BEGIN;
+UPDATE assignment_queue SET requested_by = :'tim' WHERE id = :'queued';
+SELECT is((d).status, 200, 'but what they asked for'), is((d).body ->> 'escalated_from_id', :'tim', 'in their own name') FROM pg_temp.escalate_queued(:'tim', :'queued') d;
+ROLLBACK;
 SELECT is((d).status, 404, 'for another organisation it is not there') FROM pg_temp.escalate_queued(:'eve', :'queued') d;
 SELECT is((d).status, 404, 'nor theirs here'), is((d).body ->> 'error', 'Queued item not found', 'in these words') FROM pg_temp.escalate_queued(:'ada', :'foreign_queued') d;
 SELECT is((d).status, 200, 'a supervisor does'), is((d).body ->> 'reason', 'capacity_exhaustion', 'for want of capacity'), is((d).body ->> 'queue_id', :'queued', 'naming it'), isnt((d).body ->> 'escalated_to_id', :'sue', 'and not to herself')
@@ -319,6 +373,16 @@ SELECT is((d).body ->> 'current_count', '10', 'a unit of 3, 2, 1 and 4'), is((d)
 UPDATE staff_profiles SET availability_status = 'on_leave' WHERE user_id = :'c4';
 SELECT is((d).body ->> 'current_count', '6', 'who is on leave is not counted'), is((d).body ->> 'total_staff', '4', 'nor as staff'), is((d).body ->> 'available_capacity', '14', 'room as the documents count it'),
        is((d).body ->> 'active_assignments', '10', 'but that work is still there'), is((d).body ->> 'assignable_capacity', '10', 'and takes the room') FROM pg_temp.capacity(:'ada', NULL, :'room') d;
+BEGIN;
+UPDATE staff_profiles SET individual_wip_limit = 2 WHERE user_id IN (:'c3', :'c2', :'c4');
+UPDATE assignments SET status = 'completed' WHERE work_item_id = 'c1-1';
+SELECT pg_temp.give(:'c1', 'yesterday', age => '3 days') \gset
+UPDATE assignments SET status = 'completed', completed_at = date_trunc('day', steward.now(), 'UTC') - interval '1 s' WHERE work_item_id = 'yesterday';
+SELECT is((d).body #> '{breakdown,staff_at_limit}', '2', 'of a unit those are counted who are there and full') FROM pg_temp.capacity(:'ada', NULL, :'room') d;
+SELECT is((d).body -> 'breakdown', '{"assigned": 0, "in_progress": 0, "completed_today": 1}', 'what was done today, and not the second before') FROM pg_temp.capacity(:'c1', :'c1', NULL) d;
+ROLLBACK;
+SELECT is(steward.load_json(load, most) ->> 'utilization_level', level, format('%s of %s is %s', load, most, level))
+  FROM (VALUES (0, 4, 'available'), (2, 4, 'available'), (3, 4, 'high_utilization'), (9, 10, 'at_capacity'), (4, 4, 'at_capacity'), (5, 4, 'over_capacity')) l(load, most, level);
 SELECT is((d).status, 403, 'a colleague''s load is not shown') FROM pg_temp.capacity(:'c3', :'c2', NULL) d;
 SELECT is((d).status, 403, 'nor a unit''s to its staff') FROM pg_temp.capacity(:'c3', NULL, :'room') d;
 SELECT is((d).status, 403, 'nor another unit''s to a supervisor') FROM pg_temp.capacity(:'sue', NULL, :'room') d;
@@ -382,6 +446,8 @@ SELECT a.id, :'roy', e.reason::escalation_reason, e.moment::timestamptz
   FROM (VALUES ('r-1', 'sla_breach', '2025-03-08T23:59:59Z'), ('r-1', 'manual', '2025-03-09T00:00:00Z'), ('r-2', 'sla_breach', '2025-03-15T12:00:00Z')) e(item, reason, moment) JOIN assignments a ON a.work_item_id = e.item;
 UPDATE assignments SET status = 'completed', completed_at = '2025-03-20T00:00:00Z' WHERE work_item_id IN ('r-1', 'r-2');
 DELETE FROM assignments WHERE work_item_id = 'r-1';
+INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority, assigned_at, organization_id) VALUES ('r-elsewhere', 'ticket', :'ed', 'low', '2025-03-01T00:00:00Z', :'another');
+INSERT INTO escalation_events (assignment_id, escalated_to_id, reason, escalated_at) SELECT id, :'eve', 'sla_breach', '2025-03-08T23:59:59Z' FROM assignments WHERE work_item_id = 'r-elsewhere';
 CREATE FUNCTION pg_temp.report(who uuid, more jsonb DEFAULT '{}', OUT status int, OUT body jsonb) LANGUAGE sql AS $$
     SELECT c.status, c.body FROM pg_temp.call(who, 'escalations_report', '{"start_date": "2025-03-01", "end_date": "2025-03-31T23:59:59Z"}' || more) c
 $$;
@@ -402,6 +468,9 @@ SELECT is(jsonb_path_query_array((d).body, '$.by_unit[*].unit_id'), jsonb_build_
 SELECT is((d).body #>> '{summary,total_escalations}', '1', 'one reason') FROM pg_temp.report(:'ada', '{"reason": "manual"}') d;
 SELECT is((d).body #>> '{summary,total_escalations}', '2', 'one type') FROM pg_temp.report(:'ada', '{"work_item_type": "dossier"}') d;
 SELECT is((d).body #>> '{summary,total_escalations}', '3', 'one person') FROM pg_temp.report(:'ada', jsonb_build_object('assignee_id', :'rae')) d;
+SELECT is((d).body #>> '{summary,total_escalations}', '0', 'and not another') FROM pg_temp.report(:'ada', jsonb_build_object('assignee_id', :'tara')) d;
+SELECT is((d).body #> '{summary,avg_escalations_per_day}', '2.00', 'two in an hour are two a day') FROM pg_temp.report(:'ada', '{"start_date": "2025-03-08T23:30:00Z", "end_date": "2025-03-09T00:30:00Z"}') d;
+SELECT is((d).body #>> '{summary,total_escalations}', '1', 'the trusted backend sees one organisation at a time') FROM pg_temp.call(NULL, 'escalations_report', jsonb_build_object('start_date', '2025-03-01', 'end_date', '2025-03-31', 'organization_id', :'another'), 'service_role') d;
 SELECT is((d).body #>> '{summary,total_escalations}', '1', 'staff see what was escalated from them and is not archived') FROM pg_temp.report(:'rae') d;
 SELECT is((d).body #>> '{summary,total_escalations}', '0', 'and of nobody else') FROM pg_temp.report(:'tim') d;
 SELECT is((d).body #>> '{summary,total_escalations}', '0', 'another organisation sees nothing') FROM pg_temp.report(:'eve', jsonb_build_object('unit_id', :'reporting')) d;
@@ -413,11 +482,18 @@ SELECT is((d).status, 200, 'the last thirty days, unless told otherwise') FROM p
 -- ---------------------------------------------------------------- health
 SELECT is((d).status, 200, 'the engine is well'), is((d).body - 'correlationId', '{"success": true, "status": "healthy", "version": "1.0.0", "checks": {"database": "connected", "pg_cron_jobs": 4, "realtime": "enabled", "edge_functions": 7}}', 'in the words of the guide')
   FROM pg_temp.call(NULL, 'health_assignment_engine', '{}') d;
+-- Each alone is enough.
 BEGIN;
 UPDATE steward.job_schedule SET enabled = false WHERE name = 'sla-monitoring';
+SELECT is((d).body ->> 'status', 'degraded', 'or not'), is((d).body -> 'checks', '{"database": "connected", "pg_cron_jobs": 3, "realtime": "enabled", "edge_functions": 7}', 'for want of a job') FROM pg_temp.call(NULL, 'health_assignment_engine', '{}') d;
+ROLLBACK;
+BEGIN;
 ALTER PUBLICATION supabase_realtime DROP TABLE assignment_queue;
+SELECT is((d).body ->> 'status', 'degraded', 'or not'), is((d).body -> 'checks', '{"database": "connected", "pg_cron_jobs": 4, "realtime": "disabled", "edge_functions": 7}', 'for want of a table that is published') FROM pg_temp.call(NULL, 'health_assignment_engine', '{}') d;
+ROLLBACK;
+BEGIN;
 REVOKE EXECUTE ON FUNCTION api.capacity_check(jsonb) FROM authenticated;
-SELECT is((d).body ->> 'status', 'degraded', 'or not'), is((d).body -> 'checks', '{"database": "connected", "pg_cron_jobs": 3, "realtime": "disabled", "edge_functions": 6}', 'and says what is missing') FROM pg_temp.call(NULL, 'health_assignment_engine', '{}') d;
+SELECT is((d).body ->> 'status', 'degraded', 'or not'), is((d).body -> 'checks', '{"database": "connected", "pg_cron_jobs": 4, "realtime": "enabled", "edge_functions": 6}', 'for want of an operation') FROM pg_temp.call(NULL, 'health_assignment_engine', '{}') d;
 ROLLBACK;
 
 -- ---------------------------------------------------------------- claims
