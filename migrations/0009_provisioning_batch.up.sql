@@ -164,7 +164,7 @@ BEGIN
                 to_jsonb(q) || jsonb_build_object('code', code, 'restoredStatus', restored))
         ON CONFLICT ON CONSTRAINT job_run_slot_key DO NOTHING;
         RETURN;
-    EXCEPTION WHEN OTHERS THEN
+    EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
         GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, problem = MESSAGE_TEXT;
         IF steward.is_environment(state) THEN
             RAISE;
@@ -377,7 +377,7 @@ BEGIN
         claimed := part.claimed;
         completed := part.completed;
         odd := part.odd;
-    EXCEPTION WHEN OTHERS THEN
+    EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
         GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, problem = MESSAGE_TEXT;
         IF steward.is_environment(state) THEN
             RAISE;

@@ -3,7 +3,7 @@
 \ir setup.psql
 CREATE EXTENSION IF NOT EXISTS dblink;
 
-SELECT plan(64);
+SELECT plan(68);
 
 -- A trigger on the membership raises what its row's project asks for.
 CREATE TABLE poison (project_id uuid PRIMARY KEY, code text);
@@ -11,6 +11,7 @@ CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
     wanted text := (SELECT p.code FROM public.poison p WHERE p.project_id = NEW.project_id);
 BEGIN
+    ASSERT wanted IS DISTINCT FROM 'P0004', 'asserted';
     IF wanted = 'other' THEN
         RAISE EXCEPTION 'no more today';
     ELSIF wanted IS NOT NULL THEN
@@ -42,19 +43,19 @@ SELECT is(count(*), 0::bigint, 'and nothing of a workspace') FROM project_adviso
 TRUNCATE poison;
 
 -- It may pass: three attempts with pauses of 1 and 5 seconds, then it is enough.
-SELECT pg_temp.poisoned_job(code) FROM unnest('{40001,40P01,55P03,P0001,other}'::text[]) code;
-SELECT results_eq('SELECT claimed, completed, retried, rolled_back FROM steward.provision_batch(''test'', 50)', 'VALUES (5, 0, 5, 0)',
+SELECT pg_temp.poisoned_job(code) FROM unnest('{40001,40P01,55P03,P0001,P0004,other}'::text[]) code;
+SELECT results_eq('SELECT claimed, completed, retried, rolled_back FROM steward.provision_batch(''test'', 50)', 'VALUES (6, 0, 6, 0)',
     'class 40, lock waits and everything else are tried again');
 SELECT is(q.status || ' ' || q.attempt_count, 'pending 1', p.code || ': counted'),
        ok(q.next_retry_at - q.last_error_at >= interval '1 s' AND q.next_retry_at - q.last_error_at < interval '2 s', p.code || ': pause of one to two seconds')
   FROM poison p JOIN workspace_provisioning_queue q USING (project_id) ORDER BY p.code;
 SELECT ok(next_due_ms BETWEEN 500 AND 2000, 'the worker is told when the next is due') FROM steward.provision_batch('test', 50);
 SET steward.clock_offset = '3 s';
-SELECT is(retried, 5, 'the second attempts') FROM steward.provision_batch('test', 50);
+SELECT is(retried, 6, 'the second attempts') FROM steward.provision_batch('test', 50);
 SELECT ok(bool_and(q.next_retry_at - q.last_error_at >= interval '5 s' AND q.next_retry_at - q.last_error_at < interval '10 s'), 'pause of five to ten seconds')
   FROM poison p JOIN workspace_provisioning_queue q USING (project_id);
 SET steward.clock_offset = '20 s';
-SELECT results_eq('SELECT claimed, retried, rolled_back FROM steward.provision_batch(''test'', 50)', 'VALUES (5, 0, 5)', 'the third failures roll back');
+SELECT results_eq('SELECT claimed, retried, rolled_back FROM steward.provision_batch(''test'', 50)', 'VALUES (6, 0, 6)', 'the third failures roll back');
 SELECT is(q.status || ' ' || q.attempt_count || ' ' || jsonb_array_length(q.error_history), 'failed 3 3', p.code || ': three attempts, all kept')
   FROM poison p JOIN workspace_provisioning_queue q USING (project_id) ORDER BY p.code;
 TRUNCATE poison;
@@ -108,6 +109,7 @@ SELECT is(pg_temp.batch_with('23505'), '200 199 0 1', 'unique: one rolled back, 
 SELECT is(pg_temp.batch_with('23503'), '200 199 0 1', 'foreign key');
 SELECT is(pg_temp.batch_with('23514'), '200 199 0 1', 'check');
 SELECT is(pg_temp.batch_with('P0001'), '200 199 1 0', 'a trigger that raises: one retried, its neighbours done');
+SELECT is(pg_temp.batch_with('P0004'), '200 199 1 0', 'and one that asserts, which WHEN OTHERS does not catch');
 
 -- A lock that somebody holds on a row the effect needs.
 SELECT pg_temp.project(pg_temp.person()) AS project, pg_temp.person() AS advisor
