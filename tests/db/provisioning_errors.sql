@@ -3,7 +3,7 @@
 \ir setup.psql
 CREATE EXTENSION IF NOT EXISTS dblink;
 
-SELECT plan(68);
+SELECT plan(78);
 
 -- A trigger on the membership raises what its row's project asks for.
 CREATE TABLE poison (project_id uuid PRIMARY KEY, code text);
@@ -124,6 +124,31 @@ SELECT results_eq('SELECT claimed, completed, retried, rolled_back FROM steward.
     'a lock wait delays one job and not its neighbours');
 SELECT is(left(last_error, 5), '55P03', 'which is told why') FROM workspace_provisioning_queue WHERE match_id = :'match';
 SELECT dblink_exec('holder', 'ROLLBACK');
+
+-- Many of them: after two seconds nobody is waited for, and neither the good ones nor those behind are kept.
+UPDATE workspace_provisioning_queue SET next_retry_at = 'infinity' WHERE status = 'pending';
+CREATE TABLE crowd AS SELECT i, pg_temp.project(pg_temp.person()) AS project FROM generate_series(1, 100) i;
+INSERT INTO project_chat_seq (project_id) SELECT project FROM crowd;
+SELECT count(pg_temp.finalized_match(project, pg_temp.person())) FROM crowd;
+SELECT dblink_exec('holder', 'BEGIN');
+SELECT is((SELECT count(*) FROM dblink('holder', 'SELECT project_id FROM project_chat_seq WHERE project_id IN (SELECT project FROM crowd WHERE i <= 50) FOR UPDATE') AS r(id uuid)), 50::bigint, 'somebody holds fifty of a hundred');
+SELECT clock_timestamp() AS began
+\gset
+SELECT completed, retried, rolled_back FROM steward.provision_batch('test', 100)
+\gset
+SELECT cmp_ok(clock_timestamp() - :'began', '<', interval '6 s', 'which takes little more than the two seconds');
+SELECT is(:completed, 50, 'the others are done'), is(:rolled_back, 0, 'and nobody is given up');
+SELECT cmp_ok(:retried, '<', 15, 'some were waited for and counted'),
+       is(count(*) FILTER (WHERE attempt_count = 0), 50 - :retried::bigint, 'the rest were not'),
+       is(count(*) FILTER (WHERE attempt_count = 0 AND next_retry_at < last_error_at + interval '5 s'), 0::bigint, 'but put off as well'),
+       is(count(*) FILTER (WHERE last_error LIKE '55P03%'), 50::bigint, 'and told why')
+  FROM workspace_provisioning_queue WHERE project_id IN (SELECT project FROM crowd WHERE i <= 50) AND status = 'pending';
+SELECT pg_temp.finalized_match(pg_temp.project(pg_temp.person()), pg_temp.person());
+SELECT results_eq('SELECT completed, claimed < 15 FROM steward.provision_batch(''test'', 100)', 'VALUES (1, true)', 'so that who comes next is done at once');
+SELECT dblink_exec('holder', 'ROLLBACK');
+SET steward.clock_offset = '1 minute';
+SELECT is(completed, 50, 'and all of them once they are free') FROM steward.provision_batch('test', 100);
+RESET steward.clock_offset;
 
 -- The foreseeable ones cost no exception, and so no second run of the batch.
 CREATE SEQUENCE tries;
