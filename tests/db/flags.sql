@@ -2,7 +2,7 @@
 
 \ir setup.psql
 
-SELECT plan(38);
+SELECT plan(40);
 
 SELECT is(steward.rollout_bucket('advisor_auto_provision', id), (('x' || left(md5('advisor_auto_provision:' || id), 8))::bit(32)::bigint % 10000)::int, 'the bucket of ' || id)
   FROM unnest('{00000000-0000-0000-0000-000000000000,ffffffff-ffff-ffff-ffff-ffffffffffff}'::uuid[]) id;
@@ -60,7 +60,9 @@ SELECT results_eq('SELECT * FROM steward.provision_batch(''test'', 200)', 'VALUE
 SELECT is(count(*), :backlog::bigint, 'unchanged') FROM workspace_provisioning_queue WHERE status = 'pending' AND attempt_count = 0;
 DELETE FROM steward.feature_flag WHERE name = 'advisor_auto_provision';
 SELECT is(claimed, 0, 'also when the row is missing') FROM steward.provision_batch('test', 200);
-SELECT steward.flag_set('advisor_auto_provision', true, 1);
+SELECT is(count(*), 0::bigint, 'which no flag_set makes') FROM steward.flag_set('advisor_auto_provision', true, 1);
+SELECT is(count(*), 0::bigint, 'nor one for a name that is misspelt') FROM steward.feature_flag;
+INSERT INTO steward.feature_flag (name, enabled, percent) VALUES ('advisor_auto_provision', true, 1);
 SELECT is(claimed, (SELECT count(*)::int FROM workspace_provisioning_queue WHERE steward.rollout_bucket('advisor_auto_provision', project_id) < 100),
           'a lower share claims only what is still on') FROM steward.provision_batch('test', 200);
 SELECT is(next_due_ms, NULL, 'and does not call what rests due') FROM steward.provision_batch('test', 200);

@@ -280,7 +280,7 @@ let_go() {
     run --separate-stderr "$ctl" -c "$BATS_TEST_TMPDIR/steward.conf" flag list
     [ "$status" -eq 0 ]
     [[ $output == *advisor_auto_provision* ]]
-    run --separate-stderr "$ctl" -c "$BATS_TEST_TMPDIR/steward.conf" flag set x on --json
+    run --separate-stderr "$ctl" -c "$BATS_TEST_TMPDIR/steward.conf" flag set advisor_auto_provision on --json
     [ "$(jq -r .updated_by <<<"$output")" = "${SUDO_USER:-root}" ]
 }
 
