@@ -3,7 +3,7 @@
 \ir setup.psql
 CREATE EXTENSION IF NOT EXISTS dblink;
 
-SELECT plan(78);
+SELECT plan(89);
 
 -- A trigger on the membership raises what its row's project asks for.
 CREATE TABLE poison (project_id uuid PRIMARY KEY, code text);
@@ -169,5 +169,41 @@ SELECT is(split_part(last_error, ':', 1), 'advisor_conflict', 'another advisor s
 SELECT is(split_part(last_error, ':', 1), 'owner_missing', 'no owner') FROM workspace_provisioning_queue WHERE project_id = :'orphan';
 SELECT is(split_part(last_error, ':', 1), 'match_changed', 'not finalized any more') FROM workspace_provisioning_queue WHERE project_id = :'changed';
 SELECT is(count(*), 0::bigint, 'the latter is no intervention: nothing was put back') FROM admin_matching_interventions WHERE project_id = :'changed';
+
+-- Where it arose is kept, and makes the class of the error.
+CREATE FUNCTION injected() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'injected'; END $$;
+CREATE FUNCTION deeper() RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'injected'; END $$;
+CREATE FUNCTION injected_deeper() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM public.deeper(); RETURN NEW; END $$;
+CREATE FUNCTION pg_temp.class_of(source regclass, injector text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    project uuid := pg_temp.project(pg_temp.person());
+    match   uuid := pg_temp.finalized_match(project, pg_temp.person());
+    line    text;
+BEGIN
+    UPDATE workspace_provisioning_queue SET max_attempts = 1 WHERE match_id = match;
+    EXECUTE format('CREATE TRIGGER injected BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION %s()', source, injector);
+    PERFORM steward.provision_batch('test', 50);
+    EXECUTE format('DROP TRIGGER injected ON %s', source);
+    -- Unable to write the event of the rollback either, it is left as rollback_needed, which groups as well.
+    SELECT q.error_history -> 0 ->> 'table' || ': ' || steward.error_class(q.last_error, q.error_history) INTO line
+      FROM workspace_provisioning_queue q WHERE q.match_id = match;
+    RETURN line;
+END $$;
+UPDATE workspace_provisioning_queue SET next_retry_at = 'infinity' WHERE status = 'pending';
+SELECT is(pg_temp.class_of('project_advisors', 'injected'), 'project_advisors: membership', 'a fault in the membership');
+SELECT is(pg_temp.class_of('unified_chat_sessions', 'injected'), 'unified_chat_sessions: chat session creation', 'in the chat session');
+SELECT is(pg_temp.class_of('project_chat_log_minimal', 'injected'), 'project_chat_log_minimal: broadcast', 'in the welcome');
+SELECT is(pg_temp.class_of('steward.event', 'injected_deeper'), 'event: broadcast', 'in the event, below its trigger');
+ALTER TABLE unified_chat_sessions ADD CONSTRAINT none CHECK (actor_type <> 'advisor') NOT VALID;
+SELECT pg_temp.finalized_match(pg_temp.project(pg_temp.person()), pg_temp.person()) AS match
+\gset
+SELECT steward.provision_batch('test', 50);
+SELECT is(steward.error_class(last_error, error_history), 'chat session creation', 'a constraint names its table itself') FROM workspace_provisioning_queue WHERE match_id = :'match';
+ALTER TABLE unified_chat_sessions DROP CONSTRAINT none;
+SELECT results_eq('SELECT class, count FROM steward.provisioning_error_groups() WHERE last_error = ''P0001: injected'' ORDER BY class',
+    $$VALUES ('broadcast', 2::bigint), ('chat session creation', 1), ('membership', 1)$$, 'the same words in different places are different groups');
+SELECT is(steward.error_class(error, '[]'), wanted, error || ': ' || wanted)
+  FROM (VALUES ('08006: connection lost', 'database connection'), ('connection refused', 'database connection'), ('23503: gone', 'foreign key'),
+               ('40001: could not serialize', 'transient'), ('whatever', 'other')) v(error, wanted);
 
 SELECT * FROM finish();
