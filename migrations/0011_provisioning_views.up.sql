@@ -71,7 +71,7 @@ COMMENT ON FUNCTION steward.error_catalogue() IS 'known errors: how they begin, 
 -- no attempt for a lost connection, but other clients of the table may.
 CREATE FUNCTION steward.error_class(error text, history jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE WHEN error ~* '^(08|57P)|connection' THEN 'database connection'
+    SELECT CASE WHEN error ~* '^(08|57P)|connection' THEN 'db connection'
                 WHEN error ~* '^23503|foreign key' THEN 'foreign key'
                 WHEN error ~* '^(40|55P03)|serializ|deadlock|lock timeout' THEN 'transient'
                 WHEN place = 'unified_chat_sessions' THEN 'chat session creation'
@@ -81,7 +81,7 @@ CREATE FUNCTION steward.error_class(error text, history jsonb) RETURNS text
       FROM (SELECT jsonb_path_query_array(history, '$[*] ? (exists(@.attempt))') -> -1 ->> 'table') h(place)
 $$;
 COMMENT ON FUNCTION steward.error_class(text, jsonb) IS
-    'database connection, foreign key, transient, chat session creation, broadcast, membership or other, of a job''s last error';
+    'db connection, foreign key, transient, chat session creation, broadcast, membership or other, of a job''s last error';
 
 CREATE FUNCTION steward.provisioning_error_groups()
     RETURNS TABLE (last_error text, class text, count bigint, latest timestamptz, cause text, remedy text)

@@ -203,7 +203,7 @@ ALTER TABLE unified_chat_sessions DROP CONSTRAINT none;
 SELECT results_eq('SELECT class, count FROM steward.provisioning_error_groups() WHERE last_error = ''P0001: injected'' ORDER BY class',
     $$VALUES ('broadcast', 2::bigint), ('chat session creation', 1), ('membership', 1)$$, 'the same words in different places are different groups');
 SELECT is(steward.error_class(error, '[]'), wanted, error || ': ' || wanted)
-  FROM (VALUES ('08006: connection lost', 'database connection'), ('connection refused', 'database connection'), ('23503: gone', 'foreign key'),
+  FROM (VALUES ('08006: connection lost', 'db connection'), ('connection refused', 'db connection'), ('23503: gone', 'foreign key'),
                ('40001: could not serialize', 'transient'), ('whatever', 'other')) v(error, wanted);
 
 SELECT * FROM finish();
