@@ -35,6 +35,7 @@ CREATE INDEX idx_queue_target ON public.assignment_queue (organization_id, targe
 CREATE INDEX idx_queue_new ON public.assignment_queue (priority DESC, created_at, id) WHERE last_attempt_at IS NULL;
 CREATE INDEX idx_queue_stale_items ON public.assignment_queue (priority DESC, created_at, id) INCLUDE (last_attempt_at)
     WHERE NOT needs_review;
+CREATE INDEX idx_queue_recipient ON public.assignment_queue (escalation_recipient_id) WHERE escalation_recipient_id IS NOT NULL;
 CREATE INDEX idx_queue_sla_breach ON public.assignment_queue (sla_deadline) WHERE breached_at IS NULL;
 CREATE INDEX idx_queue_sla_warning ON public.assignment_queue (warn_at) WHERE warning_sent_at IS NULL;
 COMMENT ON CONSTRAINT assignment_queue_skills_check ON public.assignment_queue IS 'what an entry of idx_queue_serveable has room for';
@@ -44,6 +45,7 @@ COMMENT ON COLUMN public.assignment_queue.reason IS 'why it fitted nobody the la
 COMMENT ON COLUMN public.assignment_queue.sla_deadline IS 'the deadline that the assignment will have: the clock runs since created_at; NULL is not watched';
 COMMENT ON COLUMN public.assignment_queue.warning_sent_at IS 'when whoever can find capacity was warned; once for a deadline';
 COMMENT ON COLUMN public.assignment_queue.breached_at IS 'when the breach of this deadline was escalated, or stamped where nobody could be told; the assignment takes it over';
+COMMENT ON INDEX public.idx_queue_recipient IS 'what deleting a user looks through';
 COMMENT ON INDEX public.idx_queue_sla_breach IS 'the next breach among what waits';
 COMMENT ON INDEX public.idx_queue_sla_warning IS 'the next warning among what waits';
 COMMENT ON INDEX public.idx_queue_priority_created IS 'the order in which the whole queue is served';

@@ -3,7 +3,7 @@ BEGIN
     PERFORM steward.require('row security', 'public.assignment_queue');
     PERFORM steward.require('relation', 'steward.capacity_freed', 'public.idx_queue_priority_created', 'public.idx_queue_order',
         'public.idx_queue_serveable', 'public.idx_queue_target', 'public.idx_queue_new', 'public.idx_queue_stale_items',
-        'public.idx_queue_sla_breach', 'public.idx_queue_sla_warning');
+        'public.idx_queue_sla_breach', 'public.idx_queue_recipient', 'public.idx_queue_sla_warning');
     PERFORM steward.require('function', 'public.process_queue_on_capacity_change()');
     PERFORM steward.require('trigger', 'public.assignments.assignment_completion_trigger',
         'public.assignments.assignment_deletion_trigger', 'public.staff_profiles.staff_arrival_trigger',

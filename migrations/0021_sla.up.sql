@@ -460,7 +460,7 @@ BEGIN
         END CASE;
         DELETE FROM steward.sla_trouble t WHERE t.item = ANY (items) AND t.step = sla_step.step;
         RETURN;
-    EXCEPTION WHEN OTHERS THEN
+    EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
         GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, problem = MESSAGE_TEXT;
         IF steward.is_environment(state) THEN
             RAISE;
@@ -493,7 +493,7 @@ BEGIN
               WHERE o.id = COALESCE((SELECT a.organization_id FROM public.assignments a WHERE a.id = items[1]),
                                     (SELECT p.organization_id FROM public.staff_profiles p WHERE p.id = items[1]),
                                     (SELECT q.organization_id FROM public.assignment_queue q WHERE q.id = items[1]));
-        EXCEPTION WHEN OTHERS THEN
+        EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
             -- The outbox may be what raises; the row of sla_trouble says it anyway.
             RAISE WARNING 'SLA: no administrator could be alerted: %', SQLERRM;
         END;
