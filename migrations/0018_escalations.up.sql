@@ -25,6 +25,7 @@ CREATE TABLE public.escalation_events (
 );
 CREATE UNIQUE INDEX idx_escalation_once ON public.escalation_events (assignment_id, sla_deadline) WHERE reason = 'sla_breach';
 CREATE INDEX idx_escalation_assignment ON public.escalation_events (assignment_id);
+CREATE INDEX idx_escalation_queue ON public.escalation_events (queue_id) WHERE queue_id IS NOT NULL;
 CREATE INDEX idx_escalation_to ON public.escalation_events (escalated_to_id, escalated_at);
 CREATE INDEX idx_escalation_from ON public.escalation_events (escalated_from_id, escalated_at);
 CREATE INDEX idx_escalation_unit ON public.escalation_events (unit_id, escalated_at);
@@ -38,6 +39,7 @@ COMMENT ON COLUMN public.escalation_events.escalated_by IS 'who did it by hand; 
 COMMENT ON COLUMN public.escalation_events.sla_deadline IS 'the deadline that was missed';
 COMMENT ON INDEX public.idx_escalation_once IS 'one breach is escalated once, whatever crashes';
 COMMENT ON INDEX public.idx_escalation_assignment IS 'the escalations of an assignment';
+COMMENT ON INDEX public.idx_escalation_queue IS 'the escalations of a queued item';
 COMMENT ON INDEX public.idx_escalation_to IS 'what somebody was told';
 COMMENT ON INDEX public.idx_escalation_from IS 'what was escalated away from somebody';
 COMMENT ON INDEX public.idx_escalation_unit IS 'the escalations of a unit';

@@ -1,7 +1,10 @@
 SELECT steward.quarantine_put('steward.sla_trouble');
 
 DROP FUNCTION steward.escalation_answer(uuid, uuid, boolean, text);
+DROP TRIGGER queue_exhausted ON public.assignment_queue;
+DROP FUNCTION steward.queue_exhausted();
 DROP FUNCTION steward.queue_escalate(uuid, uuid, text);
+DROP FUNCTION steward.queue_raise(public.assignment_queue, uuid, text);
 DROP FUNCTION steward.escalate(uuid, public.escalation_reason, uuid, text);
 DROP FUNCTION steward.must_be_allowed(boolean, uuid);
 DROP FUNCTION steward.may_lead(uuid, uuid);

@@ -606,13 +606,42 @@ END $$;
 COMMENT ON FUNCTION steward.escalate(uuid, public.escalation_reason, uuid, text) IS
     'escalates open work by hand, for its assignee or whoever leads the unit; not again while the assignee''s last escalation is unresolved, and without taking the place of a later breach';
 
+-- Who asked for the item is one side, whoever leads its unit the other; the caller knows.
+CREATE FUNCTION steward.queue_raise(q public.assignment_queue, caller uuid, notes text) RETURNS jsonb
+    LANGUAGE plpgsql AS $$
+DECLARE
+    e         public.escalation_events;
+    recipient uuid;
+BEGIN
+    SELECT r.recipient_id INTO recipient
+      FROM steward.escalation_recipients(ARRAY[q.organization_id], ARRAY[q.target_unit_id], ARRAY[caller]) r;
+    IF recipient IS NULL THEN
+        PERFORM steward.sla_alert('sla_no_recipient', ARRAY[q.id], ARRAY[q.organization_id],
+            ARRAY[format('%s %s waits in the queue, and there is nobody to escalate it to', q.work_item_type, q.work_item_id)],
+            ARRAY[format('العنصر %s في قائمة الانتظار ولا يوجد من يُصعَّد إليه', q.work_item_id)], ARRAY[0]);
+    END IF;
+    IF COALESCE(caller, q.requested_by, recipient) IS NULL THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO public.escalation_events
+           (organization_id, queue_id, work_item_id, work_item_type, unit_id, escalated_from_id, escalated_to_id, escalated_by,
+            reason, notes)
+    VALUES (q.organization_id, q.id, q.work_item_id, q.work_item_type, q.target_unit_id, COALESCE(caller, q.requested_by, recipient),
+            recipient, caller, 'capacity_exhaustion', queue_raise.notes)
+    RETURNING * INTO e;
+    RETURN steward.escalation_said('escalated', e, steward.escalation_notify('assignment_queue', q.id, e,
+        format('%s %s in the queue', q.work_item_type, q.work_item_id),
+        ARRAY(SELECT DISTINCT t.told FROM unnest(ARRAY[e.escalated_from_id, recipient]) t(told) WHERE t.told IS DISTINCT FROM caller)));
+END $$;
+COMMENT ON FUNCTION steward.queue_raise(public.assignment_queue, uuid, text) IS
+    'escalates a queued item for want of capacity to whoever leads its target unit, never to who asks; NULL when nobody has a part in it but the administrators, who were alerted';
+
 CREATE FUNCTION steward.queue_escalate(queue uuid, actor uuid DEFAULT NULL, notes text DEFAULT NULL) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    caller    uuid := COALESCE(auth.uid(), actor);
-    q         public.assignment_queue;
-    e         public.escalation_events;
-    recipient uuid;
+    q      public.assignment_queue;
+    e      public.escalation_events;
+    answer jsonb;
 BEGIN
     SELECT * INTO q FROM public.assignment_queue x
      WHERE x.id = queue
@@ -625,29 +654,38 @@ BEGIN
     IF FOUND THEN
         RETURN steward.escalation_said('already_escalated', e);
     END IF;
-    SELECT r.recipient_id INTO recipient
-      FROM steward.escalation_recipients(ARRAY[q.organization_id], ARRAY[q.target_unit_id], ARRAY[caller]) r;
-    IF COALESCE(caller, q.requested_by, recipient) IS NULL THEN
+    answer := steward.queue_raise(q, COALESCE(auth.uid(), actor), queue_escalate.notes);
+    IF answer IS NULL THEN
         RAISE EXCEPTION 'nobody is named who escalates queued item %', q.id
             USING ERRCODE = 'invalid_parameter_value', COLUMN = 'actor', HINT = 'name the user who asks for it';
     END IF;
-
-    INSERT INTO public.escalation_events
-           (organization_id, queue_id, work_item_id, work_item_type, unit_id, escalated_from_id, escalated_to_id, escalated_by,
-            reason, notes)
-    VALUES (q.organization_id, q.id, q.work_item_id, q.work_item_type, q.target_unit_id, COALESCE(caller, q.requested_by, recipient),
-            recipient, caller, 'capacity_exhaustion', queue_escalate.notes)
-    RETURNING * INTO e;
-    IF recipient IS NULL THEN
-        PERFORM steward.sla_alert('sla_no_recipient', ARRAY[q.id], ARRAY[q.organization_id],
-            ARRAY[format('%s %s waits in the queue, and there is nobody to escalate it to', q.work_item_type, q.work_item_id)],
-            ARRAY[format('العنصر %s في قائمة الانتظار ولا يوجد من يُصعَّد إليه', q.work_item_id)], ARRAY[0]);
-    END IF;
-    RETURN steward.escalation_said('escalated', e, steward.escalation_notify('assignment_queue', q.id, e,
-        format('%s %s in the queue', q.work_item_type, q.work_item_id), ARRAY[recipient]));
+    RETURN answer;
 END $$;
 COMMENT ON FUNCTION steward.queue_escalate(uuid, uuid, text) IS
     'escalates a queued item for want of capacity to whoever leads its target unit, never to who asks; not again while the last one is unresolved';
+
+-- Telling must not keep the fallback from trying the others: the flag says it anyway.
+CREATE FUNCTION steward.queue_exhausted() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM public.escalation_events e
+                WHERE e.queue_id = NEW.id AND (e.resolved_at IS NULL OR e.escalated_by IS NULL)) THEN
+        RETURN NULL;
+    END IF;
+    PERFORM steward.queue_raise(NEW, NULL, left(format('%s attempts found nobody%s', NEW.attempts, ': ' || NEW.reason), 1000));
+    RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+    IF steward.is_environment(SQLSTATE) THEN
+        RAISE;
+    END IF;
+    RAISE WARNING 'queued item % could not be escalated: %', NEW.id, SQLERRM USING ERRCODE = SQLSTATE;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION steward.queue_exhausted() IS
+    'escalates an item that is flagged for review: once by itself, and not while somebody else''s escalation of it is unresolved';
+CREATE TRIGGER queue_exhausted AFTER UPDATE OF attempts ON public.assignment_queue
+    FOR EACH ROW WHEN (NEW.attempts >= 10 AND OLD.attempts < 10) EXECUTE FUNCTION steward.queue_exhausted();
+COMMENT ON TRIGGER queue_exhausted ON public.assignment_queue IS 'the tenth failed attempt is told to whoever can find capacity';
 
 CREATE FUNCTION steward.escalation_answer(escalation uuid, actor uuid, resolve boolean, notes text DEFAULT NULL) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

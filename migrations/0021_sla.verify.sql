@@ -8,10 +8,11 @@ BEGIN
         'steward.sla_step(text, uuid[], timestamptz, text)', 'steward.sla_next_due(timestamptz)', 'steward.sla_turn(text, int)',
         'public.sla_check_and_escalate()', 'steward.sla_wake()',
         'steward.escalate(uuid, public.escalation_reason, uuid, text)', 'steward.queue_escalate(uuid, uuid, text)',
+        'steward.queue_raise(public.assignment_queue, uuid, text)', 'steward.queue_exhausted()',
         'steward.escalation_answer(uuid, uuid, boolean, text)', 'steward.may_lead(uuid, uuid)',
         'steward.must_be_allowed(boolean, uuid)');
     PERFORM steward.require('trigger', 'public.assignments.sla_wake', 'public.assignments.sla_wake_change',
-        'public.staff_profiles.sla_wake');
+        'public.staff_profiles.sla_wake', 'public.assignment_queue.queue_exhausted');
     IF NOT has_function_privilege('steward_worker', 'steward.sla_turn(text, int)', 'EXECUTE') THEN
         RAISE EXCEPTION 'steward_worker may not call sla_turn';
     END IF;

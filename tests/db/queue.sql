@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir staff.psql
 
-SELECT plan(65);
+SELECT plan(68);
 
 SELECT pg_temp.unit('home', 100), pg_temp.unit('other', 100), pg_temp.skills('a', 'b', 'c', 'd');
 SELECT id AS org FROM organizations WHERE is_default
@@ -195,7 +195,8 @@ SELECT results_eq('SELECT * FROM process_stale_queue_items()', 'VALUES (3)', 'fo
 RESET steward.clock_offset;
 ROLLBACK;
 BEGIN;
-SELECT pg_temp.staff('one', 'home', '{a}', 5), pg_temp.wait('i', '{a}');
+SELECT pg_temp.staff('one', 'home', '{a}', 5), pg_temp.staff('boss', 'home', '{b}'), pg_temp.wait('i', '{a}', target => 'home');
+UPDATE staff_profiles SET role = 'supervisor' WHERE user_id = md5('staff boss')::uuid;
 DELETE FROM steward.capacity_freed;
 CREATE FUNCTION pg_temp.minutes(n int) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -206,8 +207,11 @@ BEGIN
 END $$;
 SELECT pg_temp.minutes(9);
 SELECT is(attempts, 9, 'every minute is an attempt'), ok(NOT needs_review, 'nine are not ten') FROM assignment_queue;
+SELECT is_empty('SELECT FROM escalation_events', 'and nobody is called');
 SELECT pg_temp.minutes(1);
 SELECT is(attempts, 10, 'ten'), ok(needs_review, 'flag it for review'), is(flagged_at, steward.now(), 'now'), is(reason, 'All staff at WIP limit', 'and say why') FROM assignment_queue;
+SELECT ok(e.queue_id = q.id AND e.escalated_at = q.flagged_at AND e.escalated_by IS NULL, 'and are told'), is(e.notes, '10 attempts found nobody: All staff at WIP limit', 'with the reason')
+  FROM escalation_events e, assignment_queue q WHERE e.reason = 'capacity_exhaustion';
 SELECT pg_temp.minutes(3);
 SELECT is(attempts, 10, 'the fallback leaves it alone') FROM assignment_queue;
 SELECT pg_temp.finish_item('one 1');

@@ -5,7 +5,7 @@
 \ir assignments.psql
 SET TimeZone = 'UTC';
 
-SELECT plan(165);
+SELECT plan(176);
 
 CREATE FUNCTION pg_temp.turn(most int DEFAULT 1000) RETURNS text LANGUAGE sql AS $$
     SELECT format('%s warned, %s escalated, %s unserved, %s returned', t.warned, t.escalated, t.unserved, t.returned)
@@ -211,6 +211,43 @@ INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, tar
 SELECT steward.queue_escalate(:'queued', :'supervisor', 'five attempts') AS r \gset
 SELECT is(:'r'::jsonb ->> 'reason', 'capacity_exhaustion', 'a queued item is escalated for want of capacity'), is(:'r'::jsonb ->> 'escalated_to_id', :'chief', 'by a supervisor to the next one up'),
        is(steward.queue_escalate(:'queued', :'ann') ->> 'outcome', 'already_escalated', 'once'), is(steward.queue_escalate(gen_random_uuid()) ->> 'outcome', 'not_found', 'and only one that waits');
+
+-- The tenth failed attempt is told by itself, to both sides, once.
+CREATE FUNCTION pg_temp.tenth(item uuid) RETURNS text LANGUAGE sql AS $$
+    UPDATE assignment_queue SET attempts = 9, needs_review = false WHERE id = item;
+    UPDATE assignment_queue SET attempts = 10, reason = 'No staff available' WHERE id = item;
+    SELECT string_agg(format('%s by %s', reason, COALESCE(escalated_by::text, 'steward')), ', ' ORDER BY escalated_at) FROM escalation_events WHERE queue_id = item
+$$;
+SELECT is(pg_temp.tenth(:'queued'), 'capacity_exhaustion by ' || :'supervisor', 'what somebody escalated already is not told again');
+INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, target_unit_id, priority, requested_by)
+VALUES ('q-10', 'ticket', '{}', :'translation', 'urgent', :'ann') RETURNING id AS queued \gset
+SELECT is(pg_temp.tenth(:'queued'), 'capacity_exhaustion by steward', 'the tenth attempt is');
+SELECT ok(escalated_from_id = :'ann' AND escalated_to_id = :'supervisor', 'by who asked for it, to the supervisor'), is(notes, '10 attempts found nobody: No staff available', 'with the reason') FROM escalation_events WHERE queue_id = :'queued';
+SELECT results_eq(format($q$SELECT recipient_id, payload ->> 'message_en' FROM notification_outbox WHERE payload ->> 'reference_id' = %L ORDER BY recipient_id = %L$q$, :'queued', :'ann'),
+    format($q$VALUES (%L::uuid, 'You have an escalated assignment: ticket q-10 in the queue'), (%L, 'ticket q-10 in the queue was escalated to supervisor')$q$, :'supervisor', :'ann'), 'and both hear of it');
+UPDATE escalation_events SET resolved_at = steward.now() WHERE queue_id = :'queued';
+SELECT is(pg_temp.tenth(:'queued'), 'capacity_exhaustion by steward', 'once for an item, however often it is tried anew');
+BEGIN;
+SELECT pg_temp.staff(:'head', role => 'admin') AS admin \gset
+INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, priority) VALUES ('q-11', 'ticket', '{}', 'low') RETURNING id AS queued \gset
+SELECT is(pg_temp.tenth(:'queued'), 'capacity_exhaustion by steward', 'without a unit and who asked'), is(escalated_to_id, :'admin', 'an administrator is told') FROM escalation_events WHERE queue_id = :'queued';
+ROLLBACK;
+BEGIN;
+UPDATE staff_profiles SET availability_status = 'on_leave';
+INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, priority) VALUES ('q-12', 'ticket', '{}', 'low') RETURNING id AS queued \gset
+SELECT is(pg_temp.tenth(:'queued'), NULL, 'where nobody is there');
+SELECT ok(q.needs_review, 'it is flagged all the same'),
+       is((SELECT string_agg(notification_type, ',') FROM notification_outbox WHERE payload ->> 'reference_id' = :'queued'), 'sla_no_recipient', 'and the administrators of the installation are alerted')
+  FROM assignment_queue q WHERE id = :'queued';
+CREATE FUNCTION pg_temp.mute() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no words'; END $$;
+CREATE TRIGGER mute BEFORE INSERT ON notification_outbox FOR EACH ROW EXECUTE FUNCTION pg_temp.mute();
+UPDATE staff_profiles SET availability_status = 'available';
+INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, target_unit_id, priority) VALUES ('q-13', 'ticket', '{}', :'translation', 'low') RETURNING id AS queued \gset
+SET client_min_messages = error;
+SELECT is(pg_temp.tenth(:'queued'), NULL, 'what cannot be told');
+RESET client_min_messages;
+SELECT ok(needs_review, 'keeps nothing from being tried') FROM assignment_queue WHERE id = :'queued';
+ROLLBACK;
 
 -- Rights, by the claims.
 SELECT pg_temp.work(:'ann') AS item \gset
