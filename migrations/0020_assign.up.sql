@@ -371,7 +371,7 @@ BEGIN
         UPDATE public.assignments x
            SET assignee_id = assignee, assigned_at = steward.now(), assigned_by = actor, reassigned_from = a.assignee_id,
                override_reason = assign_override.override_reason, reassignment_reason = assign_override.override_reason,
-               priority = COALESCE(assign_override.priority, x.priority)
+               priority = COALESCE(assign_override.priority, x.priority), needs_review = false, review_reason = NULL, flagged_at = NULL
          WHERE x.id = a.id RETURNING * INTO a;
     ELSE
         INSERT INTO public.assignments (organization_id, work_item_id, work_item_type, assignee_id, assigned_by, priority, override_reason,

@@ -1,0 +1,50 @@
+-- Corners of the assignment engine: roads that little is walked on.
+
+\ir setup.psql
+\ir staff.psql
+
+SELECT plan(2);
+
+SELECT pg_temp.unit('home', 100), pg_temp.unit('other', 100), pg_temp.unit('top', 100), pg_temp.skills('a', 'b', 'c');
+UPDATE organizational_units SET parent_unit_id = md5('unit top')::uuid WHERE name_en IN ('home', 'other');
+SELECT id AS org FROM organizations WHERE is_default
+\gset
+CREATE FUNCTION pg_temp.lead(name text, unit text, rank text DEFAULT 'supervisor') RETURNS uuid LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_temp.staff(name, unit, '{}');
+    UPDATE staff_profiles SET role = rank WHERE user_id = md5('staff ' || name)::uuid;
+    RETURN md5('staff ' || name)::uuid;
+END $$;
+-- an item that waits, flagged after ten attempts
+CREATE FUNCTION pg_temp.flagged(item text, skills text[], target text DEFAULT NULL) RETURNS uuid LANGUAGE sql AS $$
+    INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, priority, target_unit_id, attempts, last_attempt_at, needs_review, flagged_at)
+    VALUES (item, 'ticket', pg_temp.skills(VARIADIC skills), 'normal', md5('unit ' || target)::uuid, 10, steward.now(), true, steward.now()) RETURNING id
+$$;
+-- who has the item once the queue was drained
+CREATE FUNCTION pg_temp.drained(item text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM steward.queue_drain('test', 100);
+    RETURN (SELECT pg_temp.who(assignee_id) FROM assignments WHERE work_item_id = item);
+END $$;
+CREATE FUNCTION pg_temp.as_user(name text, query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    answer text;
+BEGIN
+    PERFORM set_config('request.jwt.claims', jsonb_build_object('sub', md5('staff ' || name)::uuid)::text, true);
+    SET LOCAL ROLE authenticated;
+    EXECUTE query INTO answer;
+    RESET ROLE;
+    PERFORM set_config('request.jwt.claims', '', true);
+    RETURN answer;
+END $$;
+
+-- Giving flagged work away by hand is the decision that the flag asked for.
+BEGIN;
+SELECT pg_temp.staff('away', 'home', '{a}', 1), pg_temp.staff('free', 'home', '{b}');
+SELECT steward.set_availability(:'org', md5('staff away')::uuid, 'on_leave');
+SELECT ok(needs_review AND review_reason IS NOT NULL AND flagged_at IS NOT NULL, 'a leave flags what stays') FROM assignments;
+SELECT steward.assign_override(:'org', 'away 1', 'task', md5('staff free')::uuid, NULL, 'because of the leave', md5('staff away')::uuid, reassign => true);
+SELECT ok(NOT needs_review AND review_reason IS NULL AND flagged_at IS NULL, 'until somebody decides who gets it') FROM assignments;
+ROLLBACK;
+
+-- No finish(): it counts what the rollbacks took back.
