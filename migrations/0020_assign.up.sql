@@ -333,6 +333,7 @@ DECLARE
     existed boolean;
     wip     text;
     warning text;
+    absence text;
 BEGIN
     IF length(work_item) NOT BETWEEN 1 AND 255 OR work_item IS NULL THEN
         RAISE EXCEPTION 'work_item_id must be a text of 1 to 255 characters'
@@ -363,6 +364,9 @@ BEGIN
     IF person.current_assignment_count >= person.individual_wip_limit THEN
         warning := format('Assignee is at or over WIP limit (%s)', wip);
     END IF;
+    IF person.availability_status <> 'available' THEN
+        absence := 'Assignee is ' || replace(person.availability_status::text, '_', ' ');
+    END IF;
 
     DELETE FROM public.assignment_queue x
      WHERE x.organization_id = organization AND x.work_item_id = work_item AND x.work_item_type = kind
@@ -383,14 +387,14 @@ BEGIN
     INSERT INTO public.assignment_history (organization_id, unit_id, assignment_id, work_item_id, action, actor_id, detail)
     VALUES (organization, a.unit_id, a.id, work_item, 'assignment_manual_override', actor,
             jsonb_build_object('work_item_id', work_item, 'work_item_type', kind, 'assignee_id', assignee,
-                               'reason', assign_override.override_reason, 'warning', warning, 'wip', wip));
+                               'reason', assign_override.override_reason, 'warning', NULLIF(concat_ws('; ', warning, absence), ''), 'wip', wip));
     RETURN steward.assignment_answer(a)
         || jsonb_build_object('outcome', CASE WHEN existed THEN 'reassigned' ELSE 'assigned' END,
                               'assigned_by', actor, 'override_reason', a.override_reason)
-        || CASE WHEN warning IS NULL THEN '{}' ELSE jsonb_build_object('capacity_warning', warning) END;
+        || jsonb_strip_nulls(jsonb_build_object('capacity_warning', warning, 'availability_warning', absence));
 END $$;
 COMMENT ON FUNCTION steward.assign_override(uuid, text, public.work_item_type, uuid, public.priority_level, text, uuid, uuid[], boolean) IS
-    'gives a work item to somebody whatever the limits, and says so; an item that is active elsewhere only when told to reassign';
+    'gives a work item to somebody whatever the limits and whoever is away, and says so; an item that is active elsewhere only when told to reassign';
 GRANT EXECUTE ON FUNCTION steward.assign_override(uuid, text, public.work_item_type, uuid, public.priority_level, text, uuid, uuid[], boolean)
     TO service_role;
 

@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir staff.psql
 
-SELECT plan(2);
+SELECT plan(8);
 
 SELECT pg_temp.unit('home', 100), pg_temp.unit('other', 100), pg_temp.unit('top', 100), pg_temp.skills('a', 'b', 'c');
 UPDATE organizational_units SET parent_unit_id = md5('unit top')::uuid WHERE name_en IN ('home', 'other');
@@ -45,6 +45,20 @@ SELECT steward.set_availability(:'org', md5('staff away')::uuid, 'on_leave');
 SELECT ok(needs_review AND review_reason IS NOT NULL AND flagged_at IS NOT NULL, 'a leave flags what stays') FROM assignments;
 SELECT steward.assign_override(:'org', 'away 1', 'task', md5('staff free')::uuid, NULL, 'because of the leave', md5('staff away')::uuid, reassign => true);
 SELECT ok(NOT needs_review AND review_reason IS NULL AND flagged_at IS NULL, 'until somebody decides who gets it') FROM assignments;
+ROLLBACK;
+
+-- Work that is given by hand to somebody who is away.
+BEGIN;
+SELECT pg_temp.staff('one', 'home', '{a}', 5), pg_temp.staff('boss', 'home', '{}');
+SELECT ok(NOT e ? 'availability_warning', 'no warning about who is there') FROM steward.assign_override(:'org', 'i', 'ticket', md5('staff boss')::uuid, NULL, 'it cannot wait', md5('staff boss')::uuid) e;
+UPDATE staff_profiles SET availability_status = 'on_leave' WHERE user_id = md5('staff one')::uuid;
+SELECT is(e ->> 'outcome', 'assigned', 'somebody on leave may get work'), is(e ->> 'availability_warning', 'Assignee is on leave', 'with a warning'),
+       is(e ->> 'capacity_warning', 'Assignee is at or over WIP limit (5/5)', 'beside the other')
+  FROM steward.assign_override(:'org', 'j', 'ticket', md5('staff one')::uuid, NULL, 'it cannot wait', md5('staff boss')::uuid) e;
+SELECT is(detail ->> 'warning', 'Assignee is at or over WIP limit (5/5); Assignee is on leave', 'and the history has both') FROM assignment_history WHERE work_item_id = 'j' AND action = 'assignment_manual_override';
+UPDATE staff_profiles SET availability_status = 'unavailable' WHERE user_id = md5('staff one')::uuid;
+SELECT is(e ->> 'availability_warning', 'Assignee is unavailable', 'or somebody who is unavailable')
+  FROM steward.assign_override(:'org', 'k', 'ticket', md5('staff one')::uuid, NULL, 'it cannot wait', md5('staff boss')::uuid) e;
 ROLLBACK;
 
 -- No finish(): it counts what the rollbacks took back.
