@@ -416,6 +416,14 @@ BEGIN
                (SELECT count(*)::int FROM public.assignments a
                  WHERE a.organization_id = p.organization_id AND a.assignee_id = p.user_id AND a.status IN ('assigned', 'in_progress'))
          WHERE p.id = ANY (profiles);
+        -- What was counted too high kept work waiting, where there is a queue.
+        IF to_regclass('steward.capacity_freed') IS NOT NULL THEN
+            INSERT INTO steward.capacity_freed (organization_id, unit_id, user_id)
+            SELECT u.organization_id, u.id, NULL::uuid FROM public.organizational_units u WHERE u.id = ANY (units)
+            UNION ALL
+            SELECT p.organization_id, p.unit_id, p.user_id FROM public.staff_profiles p WHERE p.id = ANY (profiles);
+            PERFORM pg_notify('queue_process_needed', '{}') WHERE units || profiles <> '{}';
+        END IF;
     END IF;
 END $$;
 COMMENT ON FUNCTION steward.recount_assignments(boolean) IS

@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir staff.psql
 
-SELECT plan(8);
+SELECT plan(22);
 
 SELECT pg_temp.unit('home', 100), pg_temp.unit('other', 100), pg_temp.unit('top', 100), pg_temp.skills('a', 'b', 'c');
 UPDATE organizational_units SET parent_unit_id = md5('unit top')::uuid WHERE name_en IN ('home', 'other');
@@ -37,6 +37,70 @@ BEGIN
     PERFORM set_config('request.jwt.claims', '', true);
     RETURN answer;
 END $$;
+
+-- Capacity comes free by every road, also for what is flagged.
+BEGIN;
+SELECT pg_temp.unit('home', 5), pg_temp.staff('one', 'home', '{a}', 5, 10), pg_temp.flagged('i', '{a}');
+DELETE FROM steward.capacity_freed;
+SELECT is(pg_temp.drained('i'), NULL, 'a unit is full');
+INSERT INTO assignment_rules (name_ar, name_en, unit_id, required_skills, capacity_check_enabled) VALUES ('r', 'r', md5('unit home')::uuid, pg_temp.skills('a'), false);
+SELECT is(pg_temp.drained('i'), 'one', 'a new rule that lifts its limit is capacity');
+ROLLBACK;
+BEGIN;
+SELECT pg_temp.unit('home', 5), pg_temp.staff('one', 'home', '{a}', 5, 10);
+INSERT INTO assignment_rules (name_ar, name_en, unit_id, required_skills, capacity_check_enabled) VALUES ('r', 'r', md5('unit home')::uuid, pg_temp.skills('a'), false);
+UPDATE assignment_rules SET is_active = false;
+SELECT pg_temp.flagged('i', '{a}');
+DELETE FROM steward.capacity_freed;
+UPDATE assignment_rules SET is_active = true;
+SELECT is(pg_temp.drained('i'), 'one', 'so is one that is active again');
+ROLLBACK;
+BEGIN;
+SELECT pg_temp.staff('one', 'home', '{b}'), pg_temp.flagged('i', '{c}');
+DELETE FROM steward.capacity_freed;
+SELECT is(pg_temp.drained('i'), NULL, 'nobody has the skill');
+UPDATE assignment_queue SET required_skills = pg_temp.skills('b');
+SELECT ok(attempts = 0 AND NOT needs_review AND flagged_at IS NULL AND last_attempt_at IS NULL, 'an item that needs another is a new one') FROM assignment_queue;
+SELECT is(pg_temp.drained('i'), 'one', 'which is looked at');
+ROLLBACK;
+BEGIN;
+SELECT pg_temp.staff('here', 'home', '{a}', 5), pg_temp.staff('there', 'other', '{a}');
+INSERT INTO assignment_rules (name_ar, name_en, unit_id, required_skills, unit_is_must) VALUES ('r', 'r', md5('unit home')::uuid, pg_temp.skills('a'), true), ('r', 'r', md5('unit other')::uuid, pg_temp.skills('a'), true);
+SELECT pg_temp.flagged('i', '{a}', 'home');
+DELETE FROM steward.capacity_freed;
+SELECT is(pg_temp.drained('i'), NULL, 'nobody of the required unit is free');
+UPDATE assignment_queue SET target_unit_id = md5('unit other')::uuid;
+SELECT is(pg_temp.drained('i'), 'there', 'an item for another unit is a new one');
+ROLLBACK;
+BEGIN;
+SELECT pg_temp.flagged('i', '{a}');
+UPDATE assignment_queue SET priority = 'urgent';
+SELECT ok(attempts = 0 AND NOT needs_review AND last_attempt_at IS NULL, 'and so is one that is more urgent') FROM assignment_queue;
+UPDATE assignment_queue SET attempts = 10, last_attempt_at = steward.now();
+UPDATE assignment_queue SET priority = 'urgent', required_skills = required_skills, notes = 'nobody knows';
+SELECT ok(attempts = 10 AND needs_review AND last_attempt_at IS NOT NULL, 'but not one that stays as it was') FROM assignment_queue;
+ROLLBACK;
+SELECT dblink_connect('listener', format('host=%s port=%s user=%s dbname=%s', split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_user, current_database())),
+       pg_temp.flagged('i', '{a}') \g /dev/null
+SELECT dblink_exec('listener', 'LISTEN queue_process_needed') \g /dev/null
+UPDATE assignment_queue SET priority = 'urgent';
+SELECT n FROM dblink('listener', 'SELECT 1') r(n int), dblink('listener', 'SELECT 2') s(m int) \g /dev/null
+SELECT is(count(*), 1::bigint, 'the drain is woken for it') FROM dblink_get_notify('listener') WHERE notify_name = 'queue_process_needed';
+SELECT dblink_disconnect('listener') \g /dev/null
+DELETE FROM assignment_queue;
+BEGIN;
+SELECT pg_temp.staff('one', 'home', '{a}', 1), pg_temp.flagged('i', '{a}');
+SET LOCAL ROLE steward_owner;
+UPDATE staff_profiles SET current_assignment_count = 5;
+UPDATE organizational_units SET current_assignment_count = 100;
+RESET ROLE;
+DELETE FROM steward.capacity_freed;
+SELECT is(pg_temp.drained('i'), NULL, 'a wrong count is a limit');
+SELECT steward.recount_assignments(false);
+SELECT is(pg_temp.drained('i'), NULL, 'even if somebody looks');
+SELECT steward.recount_assignments();
+SELECT is(pg_temp.drained('i'), 'one', 'and setting it right is capacity');
+ROLLBACK;
 
 -- Giving flagged work away by hand is the decision that the flag asked for.
 BEGIN;
