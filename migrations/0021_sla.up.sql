@@ -552,6 +552,27 @@ END $$;
 COMMENT ON FUNCTION steward.must_be_allowed(boolean, uuid) IS
     'raises for the organisation''s own people; false for anybody else, to whom what they ask about does not exist';
 
+-- Two people to leave out, of whom escalation_recipients knows one: where it answers
+-- the other, the next unit up is asked.
+CREATE FUNCTION steward.escalation_beyond(organization uuid, unit uuid, person uuid, caller uuid) RETURNS uuid
+    LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    recipient uuid;
+BEGIN
+    LOOP
+        SELECT r.recipient_id INTO recipient
+          FROM steward.escalation_recipients(ARRAY[organization], ARRAY[unit], ARRAY[caller]) r;
+        IF recipient IS DISTINCT FROM person THEN
+            RETURN recipient;
+        ELSIF unit IS NULL THEN
+            RETURN NULL;
+        END IF;
+        SELECT u.parent_unit_id INTO unit FROM public.organizational_units u WHERE u.id = unit;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION steward.escalation_beyond(uuid, uuid, uuid, uuid) IS
+    'who looks at what the recipient of somebody''s escalations escalates: neither of the two';
+
 CREATE FUNCTION steward.escalate(assignment uuid, reason public.escalation_reason, actor uuid DEFAULT NULL, notes text DEFAULT NULL)
     RETURNS jsonb LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -584,8 +605,10 @@ BEGIN
     INSERT INTO public.escalation_events
            (organization_id, assignment_id, work_item_id, work_item_type, unit_id, escalated_from_id, escalated_to_id, escalated_by,
             reason, sla_deadline, escalated_at, notes)
-    SELECT a.organization_id, a.id, a.work_item_id, a.work_item_type, a.unit_id, a.assignee_id, r.recipient_id, caller,
-           escalate.reason, CASE WHEN escalate.reason = 'sla_breach' THEN a.sla_deadline END, stamp, escalate.notes
+    SELECT a.organization_id, a.id, a.work_item_id, a.work_item_type, a.unit_id, a.assignee_id,
+           CASE WHEN r.recipient_id = caller THEN steward.escalation_beyond(a.organization_id, a.unit_id, a.assignee_id, caller)
+                ELSE r.recipient_id END,
+           caller, escalate.reason, CASE WHEN escalate.reason = 'sla_breach' THEN a.sla_deadline END, stamp, escalate.notes
       FROM steward.escalation_recipients(ARRAY[a.organization_id], ARRAY[a.unit_id], ARRAY[a.assignee_id]) r
     RETURNING * INTO e;
     UPDATE public.assignments x
@@ -604,7 +627,7 @@ BEGIN
         format('%s %s', a.work_item_type, a.work_item_id), ARRAY[e.escalated_from_id, e.escalated_to_id]));
 END $$;
 COMMENT ON FUNCTION steward.escalate(uuid, public.escalation_reason, uuid, text) IS
-    'escalates open work by hand, for its assignee or whoever leads the unit; not again while the assignee''s last escalation is unresolved, and without taking the place of a later breach';
+    'escalates open work by hand, for its assignee or whoever leads the unit, and never to who asks; not again while the assignee''s last escalation is unresolved, and without taking the place of a later breach';
 
 -- Who asked for the item is one side, whoever leads its unit the other; the caller knows.
 CREATE FUNCTION steward.queue_raise(q public.assignment_queue, caller uuid, notes text) RETURNS jsonb

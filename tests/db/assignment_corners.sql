@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir staff.psql
 
-SELECT plan(22);
+SELECT plan(27);
 
 SELECT pg_temp.unit('home', 100), pg_temp.unit('other', 100), pg_temp.unit('top', 100), pg_temp.skills('a', 'b', 'c');
 UPDATE organizational_units SET parent_unit_id = md5('unit top')::uuid WHERE name_en IN ('home', 'other');
@@ -123,6 +123,29 @@ SELECT is(detail ->> 'warning', 'Assignee is at or over WIP limit (5/5); Assigne
 UPDATE staff_profiles SET availability_status = 'unavailable' WHERE user_id = md5('staff one')::uuid;
 SELECT is(e ->> 'availability_warning', 'Assignee is unavailable', 'or somebody who is unavailable')
   FROM steward.assign_override(:'org', 'k', 'ticket', md5('staff one')::uuid, NULL, 'it cannot wait', md5('staff boss')::uuid) e;
+ROLLBACK;
+
+-- Whoever escalates has looked at it already.
+CREATE FUNCTION pg_temp.escalated(by text, item text) RETURNS text LANGUAGE sql AS $$
+    SELECT COALESCE(pg_temp.who((pg_temp.as_user(by, format('SELECT steward.escalate(%L, ''manual'') ->> ''escalated_to_id''', a.id)))::uuid), 'nobody')
+      FROM assignments a WHERE a.work_item_id = item
+$$;
+BEGIN;
+SELECT pg_temp.staff('ann', 'home', '{a}', 3), pg_temp.lead('sue', 'home');
+SELECT is(pg_temp.escalated('ann', 'ann 1'), 'sue', 'what somebody escalates goes to the supervisor');
+SELECT is(pg_temp.escalated('sue', 'ann 2'), 'nobody', 'what she escalates herself not to her');
+SELECT pg_temp.lead('max', 'top');
+SELECT is(pg_temp.escalated('sue', 'ann 3'), 'max', 'but to the next one up');
+ROLLBACK;
+BEGIN;
+SELECT pg_temp.staff('ann', 'home', '{a}', 1), pg_temp.lead('sue', 'home'), pg_temp.lead('max', 'top');
+UPDATE staff_profiles SET escalation_chain_id = md5('staff sue')::uuid WHERE user_id = md5('staff ann')::uuid;
+SELECT is(pg_temp.escalated('sue', 'ann 1'), 'max', 'whom the person named is no exception');
+ROLLBACK;
+BEGIN;
+SELECT pg_temp.lead('sue', 'home'), pg_temp.lead('sam', 'home'), pg_temp.lead('max', 'top');
+INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority) VALUES ('sams', 'task', md5('staff sam')::uuid, 'low');
+SELECT is(pg_temp.escalated('sue', 'sams'), 'max', 'and of two supervisors neither gets what one asks for the other');
 ROLLBACK;
 
 -- No finish(): it counts what the rollbacks took back.
