@@ -710,6 +710,8 @@ CREATE FUNCTION public.find_eligible_staff_for_assignment(required_skills uuid[]
     AS $$
 DECLARE
     restricted boolean := NOT steward.is_backend();
+    caller     uuid := auth.uid();
+    units      uuid[] := steward.visible_units();
 BEGIN
     IF COALESCE(max_candidates, 0) < 1 THEN
         RAISE EXCEPTION 'max_candidates must be at least 1' USING ERRCODE = 'invalid_parameter_value', COLUMN = 'max_candidates';
@@ -724,9 +726,10 @@ BEGIN
          WHERE c.skills @> find_eligible_staff_for_assignment.required_skills AND c.stage = 6
            AND (find_eligible_staff_for_assignment.target_unit_id IS NULL OR c.unit_id = find_eligible_staff_for_assignment.target_unit_id)
            AND (NOT restricted OR o.id = ANY (steward.own_organizations()))
+           AND (NOT restricted OR p.user_id = caller OR p.unit_id = ANY (units))
          ORDER BY c.points DESC, cardinality(c.skills) DESC, c.last_assigned_at NULLS FIRST, c.user_id
          LIMIT LEAST(max_candidates, 50);
 END $$;
 COMMENT ON FUNCTION public.find_eligible_staff_for_assignment(uuid[], uuid, int) IS
-    'who could be given such work now, best first, at most 50; here the target unit is a condition.  Users see the staff of their own organisations';
+    'who could be given such work now, best first, at most 50; here the target unit is a condition.  Users see of them whom row security shows them';
 GRANT EXECUTE ON FUNCTION public.find_eligible_staff_for_assignment(uuid[], uuid, int) TO authenticated, service_role;

@@ -794,7 +794,7 @@ DECLARE
 BEGIN
     SELECT * INTO q FROM jsonb_to_record(request) AS r(work_item_id text, work_item_type public.work_item_type, required_skills jsonb,
         priority public.priority_level, target_unit_id uuid, explain boolean);
-    -- Explaining shows the load of everybody.
+    -- Explaining shows who leads the load of everybody, other units' too: the decision is among them all.
     PERFORM steward.permit(me.role <> 'staff' OR NOT q.explain);
     done := steward.auto_assign(work_item => q.work_item_id, kind => q.work_item_type,
         skills => steward.skill_ids(me.organization_id, q.required_skills), priority => q.priority, target_unit => q.target_unit_id,
@@ -814,7 +814,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION steward.answer_assignments_auto_assign(jsonb) IS
-    'assigns (200) or queues (202) a work item; one that has been is answered the same again, as a duplicate';
+    'assigns (200) or queues (202) a work item; one that has been is answered the same again, as a duplicate.  Explaining is for who leads, and about every candidate of the organisation';
 GRANT EXECUTE ON FUNCTION steward.answer_assignments_auto_assign(jsonb) TO authenticated, service_role;
 
 -- A supervisor neither gives work to another unit nor takes any from it.

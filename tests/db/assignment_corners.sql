@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir staff.psql
 
-SELECT plan(27);
+SELECT plan(31);
 
 SELECT pg_temp.unit('home', 100), pg_temp.unit('other', 100), pg_temp.unit('top', 100), pg_temp.skills('a', 'b', 'c');
 UPDATE organizational_units SET parent_unit_id = md5('unit top')::uuid WHERE name_en IN ('home', 'other');
@@ -146,6 +146,17 @@ BEGIN;
 SELECT pg_temp.lead('sue', 'home'), pg_temp.lead('sam', 'home'), pg_temp.lead('max', 'top');
 INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority) VALUES ('sams', 'task', md5('staff sam')::uuid, 'low');
 SELECT is(pg_temp.escalated('sue', 'sams'), 'max', 'and of two supervisors neither gets what one asks for the other');
+ROLLBACK;
+
+-- Who could be given work is asked within what row security shows.
+BEGIN;
+SELECT pg_temp.staff('ann', 'home', '{a}'), pg_temp.staff('bob', 'other', '{a}'), pg_temp.staff('col', 'home', '{a}'), pg_temp.lead('sue', 'home'), pg_temp.lead('ada', 'other', 'admin');
+SELECT is(pg_temp.as_user(who, format($$SELECT array_agg(hr) FROM (SELECT split_part(user_id::text, '-', 1) AS hr FROM find_eligible_staff_for_assignment(%L) ORDER BY 1) x$$, pg_temp.skills('a'))),
+          (SELECT array_agg(split_part(md5('staff ' || n)::uuid::text, '-', 1) ORDER BY split_part(md5('staff ' || n)::uuid::text, '-', 1)) FROM unnest(seen) n)::text, format('%s sees %s', who, seen))
+  FROM (VALUES ('ann', '{ann}'::text[]), ('sue', '{ann,col}'), ('ada', '{ann,bob,col}')) v(who, seen);
+-- A decision is among everybody, and so is its explanation, for who leads.
+SELECT is(pg_temp.as_user('sue', $$SELECT c.body #>> '{candidates,2,eligible}' FROM api.assignments_auto_assign('{"work_item_id": "i", "work_item_type": "ticket", "required_skills": ["a"], "priority": "normal", "explain": true}') c$$),
+          'true', 'an explanation shows a supervisor those of other units too');
 ROLLBACK;
 
 -- No finish(): it counts what the rollbacks took back.
