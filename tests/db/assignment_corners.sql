@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir staff.psql
 
-SELECT plan(31);
+SELECT plan(39);
 
 SELECT pg_temp.unit('home', 100), pg_temp.unit('other', 100), pg_temp.unit('top', 100), pg_temp.skills('a', 'b', 'c');
 UPDATE organizational_units SET parent_unit_id = md5('unit top')::uuid WHERE name_en IN ('home', 'other');
@@ -157,6 +157,21 @@ SELECT is(pg_temp.as_user(who, format($$SELECT array_agg(hr) FROM (SELECT split_
 -- A decision is among everybody, and so is its explanation, for who leads.
 SELECT is(pg_temp.as_user('sue', $$SELECT c.body #>> '{candidates,2,eligible}' FROM api.assignments_auto_assign('{"work_item_id": "i", "work_item_type": "ticket", "required_skills": ["a"], "priority": "normal", "explain": true}') c$$),
           'true', 'an explanation shows a supervisor those of other units too');
+ROLLBACK;
+
+-- An escalation is seen from both units.
+BEGIN;
+SELECT pg_temp.staff('ann', 'home', '{a}', 1), pg_temp.staff('pat', 'other', '{a}'), pg_temp.lead('sue', 'home'), pg_temp.lead('oli', 'other'), pg_temp.lead('max', 'top'), pg_temp.staff('tim', 'other', '{a}');
+UPDATE staff_profiles SET escalation_chain_id = md5('staff pat')::uuid WHERE user_id = md5('staff ann')::uuid;
+SELECT is(pg_temp.escalated('ann', 'ann 1'), 'pat', 'somebody of another unit is named');
+SELECT is(pg_temp.as_user(who, 'SELECT count(*) FROM escalation_events'), seen, format('%s sees %s of it', who, seen))
+  FROM (VALUES ('ann', '1'), ('pat', '1'), ('sue', '1'), ('oli', '1'), ('max', '0'), ('tim', '0')) v(who, seen);
+INSERT INTO organizations (name) VALUES ('another') RETURNING id AS another
+\gset
+INSERT INTO organizational_units (organization_id, name_ar, name_en, unit_wip_limit) VALUES (:'another', 'x', 'x', 5) RETURNING id AS abroad
+\gset
+INSERT INTO staff_profiles (user_id, unit_id, role) VALUES (md5('staff max')::uuid, :'abroad', 'supervisor'), (md5('staff pat')::uuid, :'abroad', 'staff');
+SELECT is(pg_temp.as_user('max', 'SELECT count(*) FROM escalation_events'), '0', 'who leads the recipient in another organisation only sees nothing');
 ROLLBACK;
 
 -- No finish(): it counts what the rollbacks took back.
