@@ -65,7 +65,7 @@ COMMENT ON COLUMN public.assignments.unit_id IS 'the assignee''s unit, whose lim
 COMMENT ON COLUMN public.assignments.assigned_by IS 'who decided by hand; NULL when steward did';
 COMMENT ON COLUMN public.assignments.sla_started_at IS 'when the clock of the promise began; being given to somebody else does not restart it';
 COMMENT ON COLUMN public.assignments.warn_at IS 'when the share of the time that sla_configs says is gone';
-COMMENT ON COLUMN public.assignments.warning_sent_at IS 'when the assignee was warned; once for a deadline';
+COMMENT ON COLUMN public.assignments.warning_sent_at IS 'when the assignee was warned; each once for a deadline';
 COMMENT ON COLUMN public.assignments.breached_at IS 'when the breach of this deadline was escalated, or stamped where nobody could be told';
 COMMENT ON COLUMN public.assignments.escalated_at IS 'when it was last escalated, by breach or by hand';
 COMMENT ON COLUMN public.assignments.needs_review IS 'somebody has to decide what becomes of it: the assignee is on leave';
@@ -213,9 +213,13 @@ BEGIN
         RAISE EXCEPTION 'user % is not a member of staff of organisation %', NEW.assignee_id, NEW.organization_id
             USING ERRCODE = 'foreign_key_violation', COLUMN = 'assignee_id', HINT = 'an assignee needs a row in staff_profiles';
     END IF;
+    -- The promise stays, but whoever has to keep it now was not warned.
+    IF NEW.assignee_id <> OLD.assignee_id AND NEW.breached_at IS NULL AND NEW.warning_sent_at = OLD.warning_sent_at THEN
+        NEW.warning_sent_at := NULL;
+    END IF;
     RETURN NEW;
 END $$;
-COMMENT ON FUNCTION steward.assignment_moves() IS 'an assignment belongs to the unit of its assignee';
+COMMENT ON FUNCTION steward.assignment_moves() IS 'an assignment belongs to the unit of its assignee, who is warned anew';
 CREATE TRIGGER assignment_moves BEFORE UPDATE OF assignee_id, unit_id, organization_id, status ON public.assignments
     FOR EACH ROW WHEN (NEW.assignee_id <> OLD.assignee_id OR NEW.unit_id <> OLD.unit_id OR NEW.organization_id <> OLD.organization_id
                        OR (OLD.status = 'pending' AND NEW.status = 'assigned'))

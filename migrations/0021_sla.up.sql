@@ -480,13 +480,14 @@ CREATE TRIGGER sla_wake AFTER INSERT ON public.assignments
     EXECUTE FUNCTION steward.sla_wake();
 COMMENT ON TRIGGER sla_wake ON public.assignments IS 'a deadline that comes soon';
 CREATE TRIGGER sla_wake_change
-    AFTER UPDATE OF status, priority, work_item_type, assigned_at, sla_started_at, warn_at, sla_deadline ON public.assignments
+    AFTER UPDATE OF assignee_id, status, priority, work_item_type, assigned_at, sla_started_at, warn_at, sla_deadline ON public.assignments
     FOR EACH ROW WHEN (NEW.status IN ('assigned', 'in_progress')
-                       AND (NEW.warn_at <> OLD.warn_at OR NEW.sla_deadline <> OLD.sla_deadline OR OLD.status = 'pending')
+                       AND (NEW.warn_at <> OLD.warn_at OR NEW.sla_deadline <> OLD.sla_deadline OR OLD.status = 'pending'
+                            OR NEW.assignee_id <> OLD.assignee_id)
                        AND ((NEW.warning_sent_at IS NULL AND NEW.warn_at <= steward.now() + interval '40 s')
                             OR (NEW.breached_at IS NULL AND NEW.sla_deadline <= steward.now() + interval '40 s')))
     EXECUTE FUNCTION steward.sla_wake();
-COMMENT ON TRIGGER sla_wake_change ON public.assignments IS 'a deadline that comes soon now';
+COMMENT ON TRIGGER sla_wake_change ON public.assignments IS 'a deadline that comes soon now, or to somebody who was not warned';
 CREATE TRIGGER sla_wake AFTER INSERT OR UPDATE OF availability_status, unavailable_until ON public.staff_profiles
     FOR EACH ROW WHEN (NEW.availability_status <> 'available' AND NEW.unavailable_until <= steward.now() + interval '40 s')
     EXECUTE FUNCTION steward.sla_wake();

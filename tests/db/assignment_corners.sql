@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir staff.psql
 
-SELECT plan(39);
+SELECT plan(47);
 
 SELECT pg_temp.unit('home', 100), pg_temp.unit('other', 100), pg_temp.unit('top', 100), pg_temp.skills('a', 'b', 'c');
 UPDATE organizational_units SET parent_unit_id = md5('unit top')::uuid WHERE name_en IN ('home', 'other');
@@ -173,5 +173,43 @@ INSERT INTO organizational_units (organization_id, name_ar, name_en, unit_wip_li
 INSERT INTO staff_profiles (user_id, unit_id, role) VALUES (md5('staff max')::uuid, :'abroad', 'supervisor'), (md5('staff pat')::uuid, :'abroad', 'staff');
 SELECT is(pg_temp.as_user('max', 'SELECT count(*) FROM escalation_events'), '0', 'who leads the recipient in another organisation only sees nothing');
 ROLLBACK;
+
+-- Everybody is warned of what is theirs.
+BEGIN;
+SELECT pg_temp.staff('ann', 'home', '{a}'), pg_temp.staff('bob', 'home', '{a}');
+INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority, assigned_at, required_skills) VALUES ('i', 'ticket', md5('staff ann')::uuid, 'high', steward.now() - interval '20 hours', pg_temp.skills('a'));
+SELECT sla_deadline AS deadline FROM assignments
+\gset
+CREATE FUNCTION pg_temp.warned() RETURNS text[] LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM steward.sla_turn('test', 100);
+    RETURN (SELECT array_agg(pg_temp.who(recipient_id) ORDER BY pg_temp.who(recipient_id)) FROM notification_outbox WHERE notification_type = 'sla_warning');
+END $$;
+SELECT is(pg_temp.warned(), '{ann}', 'somebody is warned');
+SELECT steward.set_availability(:'org', md5('staff ann')::uuid, 'on_leave');
+SELECT is(pg_temp.who(assignee_id), 'bob', 'goes on leave'), is(sla_deadline, :'deadline'::timestamptz, 'and the promise stays') FROM assignments;
+SELECT is(pg_temp.warned(), '{ann,bob}', 'who gets the item is warned too');
+SELECT is(pg_temp.warned(), '{ann,bob}', 'once');
+UPDATE assignments SET status = 'in_progress', unit_id = unit_id;
+SELECT is(pg_temp.warned(), '{ann,bob}', 'and not for a change of something else');
+SET steward.clock_offset = '5 hours';
+SELECT steward.sla_turn('test', 100);
+UPDATE staff_profiles SET availability_status = 'available';
+UPDATE assignments SET assignee_id = md5('staff ann')::uuid;
+SELECT ok(warning_sent_at IS NOT NULL AND breached_at IS NOT NULL, 'what is over is not warned about') FROM assignments;
+RESET steward.clock_offset;
+ROLLBACK;
+SELECT dblink_connect('listener', format('host=%s port=%s user=%s dbname=%s', split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_user, current_database())),
+       pg_temp.staff('ann', 'home', '{a}'), pg_temp.staff('bob', 'home', '{a}') \g /dev/null
+INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority, assigned_at) VALUES ('i', 'ticket', md5('staff ann')::uuid, 'high', steward.now() - interval '20 hours');
+SELECT steward.sla_turn('test', 100) \g /dev/null
+SELECT dblink_exec('listener', 'LISTEN steward_sla') \g /dev/null
+UPDATE assignments SET assignee_id = md5('staff bob')::uuid;
+SELECT n FROM dblink('listener', 'SELECT 1') r(n int), dblink('listener', 'SELECT 2') s(m int) \g /dev/null
+SELECT is(count(*), 1::bigint, 'the monitor is woken for it') FROM dblink_get_notify('listener') WHERE notify_name = 'steward_sla';
+SELECT dblink_disconnect('listener') \g /dev/null
+DELETE FROM assignments;
+DELETE FROM staff_profiles;
+DELETE FROM auth.users;
 
 -- No finish(): it counts what the rollbacks took back.
