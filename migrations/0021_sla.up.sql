@@ -722,6 +722,13 @@ BEGIN
        AND steward.must_be_allowed(x.escalated_to_id = auth.uid() OR steward.may_lead(x.organization_id, x.unit_id), x.organization_id)
        FOR NO KEY UPDATE;
     IF NOT FOUND THEN
+        -- What it was about is archived, and nobody has said yet that it is settled.
+        SELECT (jsonb_populate_record(NULL::public.escalation_events, to_jsonb(x))).* INTO e FROM public.escalation_events_archive x
+         WHERE x.id = escalation
+           AND steward.must_be_allowed(x.escalated_to_id = auth.uid() OR steward.may_lead(x.organization_id, x.unit_id), x.organization_id)
+           FOR NO KEY UPDATE;
+    END IF;
+    IF NOT FOUND THEN
         RETURN '{"outcome": "not_found"}';
     ELSIF e.resolved_at IS NOT NULL THEN
         RETURN steward.escalation_said('already_resolved', e);
@@ -729,11 +736,13 @@ BEGIN
         RETURN steward.escalation_said('already_acknowledged', e);
     END IF;
     stamp := GREATEST(steward.now(), e.escalated_at, e.acknowledged_at);
-    UPDATE public.escalation_events x
-       SET acknowledged_at = COALESCE(x.acknowledged_at, stamp), resolved_at = CASE WHEN resolve THEN stamp END,
-           notes = COALESCE(escalation_answer.notes, x.notes)
-     WHERE x.id = e.id
-    RETURNING * INTO e;
+    e.acknowledged_at := COALESCE(e.acknowledged_at, stamp);
+    e.resolved_at := CASE WHEN resolve THEN stamp END;
+    e.notes := COALESCE(escalation_answer.notes, e.notes);
+    UPDATE public.escalation_events x SET acknowledged_at = e.acknowledged_at, resolved_at = e.resolved_at, notes = e.notes WHERE x.id = e.id;
+    IF NOT FOUND THEN
+        UPDATE public.escalation_events_archive x SET acknowledged_at = e.acknowledged_at, resolved_at = e.resolved_at, notes = e.notes WHERE x.id = e.id;
+    END IF;
     IF e.assignment_id IS NOT NULL THEN
         INSERT INTO public.assignment_history (organization_id, unit_id, assignment_id, work_item_id, action, actor_id, detail)
         VALUES (e.organization_id, e.unit_id, e.assignment_id, e.work_item_id,
@@ -743,7 +752,7 @@ BEGIN
     RETURN steward.escalation_said(CASE WHEN resolve THEN 'resolved' ELSE 'acknowledged' END, e);
 END $$;
 COMMENT ON FUNCTION steward.escalation_answer(uuid, uuid, boolean, text) IS
-    'acknowledges or resolves an escalation, once each, for its recipient or whoever leads the unit';
+    'acknowledges or resolves an escalation, an archived one too, once each, for its recipient or whoever leads the unit';
 GRANT EXECUTE ON FUNCTION steward.escalate(uuid, public.escalation_reason, uuid, text), steward.queue_escalate(uuid, uuid, text),
     steward.escalation_answer(uuid, uuid, boolean, text) TO authenticated, service_role;
 

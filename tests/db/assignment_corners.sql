@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir staff.psql
 
-SELECT plan(47);
+SELECT plan(56);
 
 SELECT pg_temp.unit('home', 100), pg_temp.unit('other', 100), pg_temp.unit('top', 100), pg_temp.skills('a', 'b', 'c');
 UPDATE organizational_units SET parent_unit_id = md5('unit top')::uuid WHERE name_en IN ('home', 'other');
@@ -211,5 +211,29 @@ SELECT dblink_disconnect('listener') \g /dev/null
 DELETE FROM assignments;
 DELETE FROM staff_profiles;
 DELETE FROM auth.users;
+
+-- What is archived can still be answered.
+BEGIN;
+SELECT pg_temp.staff('ann', 'home', '{a}', 1), pg_temp.lead('sue', 'home');
+SELECT pg_temp.escalated('ann', 'ann 1');
+SELECT pg_temp.finish_item('ann 1');
+DELETE FROM assignments;
+SELECT id AS event FROM escalation_events_archive
+\gset
+CREATE FUNCTION pg_temp.answered(by text, event uuid, resolve boolean, notes text DEFAULT NULL) RETURNS text LANGUAGE sql AS $$
+    SELECT pg_temp.as_user(by, format('SELECT steward.escalation_answer(%L, NULL, %L, %L) ->> ''outcome''', event, resolve, notes))
+$$;
+SELECT throws_ok(format($$SELECT pg_temp.answered('ann', %L, true)$$, :'event'), '42501', 'insufficient permissions', 'not by everybody');
+SELECT is(pg_temp.answered('sue', :'event', false, 'seen'), 'acknowledged', 'an escalation of archived work is acknowledged');
+SELECT is(pg_temp.answered('sue', :'event', false), 'already_acknowledged', 'once');
+SELECT is(pg_temp.as_user('sue', format($$SELECT c.status || ' ' || (c.body ->> 'duplicate') FROM api.escalations_acknowledge(jsonb_build_object('escalation_id', %L::text, 'resolve', true)) c$$, :'event')), '200 false', 'and resolved');
+SELECT is(pg_temp.answered('sue', :'event', true), 'already_resolved', 'once');
+SELECT ok(acknowledged_at IS NOT NULL AND resolved_at IS NOT NULL, 'which the archive says'), is(notes, 'seen', 'with the notes') FROM escalation_events_archive;
+SELECT is(array_agg(action ORDER BY id), '{escalation_acknowledged,escalation_resolved}', 'and the history') FROM assignment_history WHERE action LIKE 'escalation%';
+SET steward.clock_offset = '91 days';
+SELECT steward.job_escalation_cleanup(steward.now());
+SELECT is(count(*), 0::bigint, 'so that it leaves one day') FROM escalation_events_archive;
+RESET steward.clock_offset;
+ROLLBACK;
 
 -- No finish(): it counts what the rollbacks took back.
