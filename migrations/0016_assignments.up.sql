@@ -230,15 +230,25 @@ COMMENT ON TRIGGER assignment_moves ON public.assignments IS 'the unit follows t
 -- we give up long before they look for a deadlock, all waits together.
 CREATE FUNCTION steward.staff_moves() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+DECLARE
+    full_unit public.organizational_units;
 BEGIN
     PERFORM FROM public.assignments a
       WHERE a.organization_id = NEW.organization_id AND a.assignee_id = NEW.user_id AND a.status NOT IN ('completed', 'cancelled')
         FOR NO KEY UPDATE NOWAIT;
     UPDATE public.assignments a SET unit_id = NEW.unit_id
      WHERE a.organization_id = NEW.organization_id AND a.assignee_id = NEW.user_id AND a.status NOT IN ('completed', 'cancelled');
+    -- Counted by now, and locked.
+    SELECT * INTO full_unit FROM public.organizational_units u
+     WHERE u.id = NEW.unit_id AND u.current_assignment_count > u.unit_wip_limit AND NEW.current_assignment_count > 0;
+    IF FOUND THEN
+        RAISE EXCEPTION 'unit % has no room for the open work that comes along: it would have %/%', full_unit.name_en,
+                full_unit.current_assignment_count, full_unit.unit_wip_limit
+            USING ERRCODE = 'check_violation', COLUMN = 'unit_id', HINT = 'give the work to somebody else first, or raise unit_wip_limit';
+    END IF;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION steward.staff_moves() IS 'open work goes along to the new unit; 55P03, to be tried again, while somebody changes that work';
+COMMENT ON FUNCTION steward.staff_moves() IS 'open work goes along to the new unit, which needs room for it; 55P03, to be tried again, while somebody changes that work';
 CREATE TRIGGER staff_moves AFTER UPDATE OF unit_id ON public.staff_profiles
     FOR EACH ROW WHEN (NEW.unit_id <> OLD.unit_id) EXECUTE FUNCTION steward.staff_moves();
 COMMENT ON TRIGGER staff_moves ON public.staff_profiles IS 'open work goes along to the new unit';

@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir staff.psql
 
-SELECT plan(56);
+SELECT plan(60);
 
 SELECT pg_temp.unit('home', 100), pg_temp.unit('other', 100), pg_temp.unit('top', 100), pg_temp.skills('a', 'b', 'c');
 UPDATE organizational_units SET parent_unit_id = md5('unit top')::uuid WHERE name_en IN ('home', 'other');
@@ -234,6 +234,21 @@ SET steward.clock_offset = '91 days';
 SELECT steward.job_escalation_cleanup(steward.now());
 SELECT is(count(*), 0::bigint, 'so that it leaves one day') FROM escalation_events_archive;
 RESET steward.clock_offset;
+ROLLBACK;
+
+-- Open work comes along to a new unit only where there is room for it.
+BEGIN;
+SELECT pg_temp.unit('tiny', 1), pg_temp.staff('one', 'tiny', '{a}', 1), pg_temp.staff('two', 'home', '{a}', 1), pg_temp.staff('idle', 'home', '{a}');
+SELECT throws_ok($$UPDATE staff_profiles SET unit_id = md5('unit tiny')::uuid WHERE user_id = md5('staff two')::uuid$$, '23514', 'unit tiny has no room for the open work that comes along: it would have 2/1', 'nobody brings work into a full unit');
+UPDATE staff_profiles SET unit_id = md5('unit tiny')::uuid WHERE user_id = md5('staff idle')::uuid;
+SELECT is(unit_id, md5('unit tiny')::uuid, 'who has none may come') FROM staff_profiles WHERE user_id = md5('staff idle')::uuid;
+INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority, status) VALUES ('p', 'task', md5('staff idle')::uuid, 'low', 'pending');
+UPDATE staff_profiles SET unit_id = md5('unit home')::uuid WHERE user_id = md5('staff idle')::uuid;
+UPDATE staff_profiles SET unit_id = md5('unit tiny')::uuid WHERE user_id = md5('staff idle')::uuid;
+SELECT is(unit_id, md5('unit tiny')::uuid, 'and what nobody began does not count') FROM assignments WHERE work_item_id = 'p';
+UPDATE organizational_units SET unit_wip_limit = 2 WHERE name_en = 'tiny';
+UPDATE staff_profiles SET unit_id = md5('unit tiny')::uuid WHERE user_id = md5('staff two')::uuid;
+SELECT is(current_assignment_count, 2, 'up to the limit there is room') FROM organizational_units WHERE name_en = 'tiny';
 ROLLBACK;
 
 -- No finish(): it counts what the rollbacks took back.
