@@ -12,7 +12,7 @@ CREATE TABLE steward.api_field (
     place     int     NOT NULL,
     field     text    NOT NULL,
     kind      text    NOT NULL
-        CONSTRAINT api_field_kind_check CHECK (kind IN ('text', 'uuid', 'word', 'words', 'names', 'number', 'size', 'flag', 'moment')),
+        CONSTRAINT api_field_kind_check CHECK (kind IN ('text', 'uuid', 'word', 'words', 'names', 'number', 'size', 'flag', 'moment', 'until')),
     required  boolean NOT NULL DEFAULT false,
     low       int,
     high      int,
@@ -28,7 +28,7 @@ COMMENT ON COLUMN steward.api_field.operation IS 'the function in schema api; * 
 COMMENT ON COLUMN steward.api_field.place IS 'the order of checking; the first complaint is the answer';
 COMMENT ON COLUMN steward.api_field.kind IS
     'text; uuid; word: one of words; words: some of words, also as one text with commas; names: a list of texts; number: an integer; '
-    'size: a number that is capped at high; flag; moment: a date or an ISO 8601 date and time, in UTC unless it says otherwise, a date its first moment. '
+    'size: a number that is capped at high; flag; moment: a date or an ISO 8601 date and time, in UTC unless it says otherwise, a date its first moment; until: the same, a date its last. '
     'Numbers and flags may be texts, as in a query string';
 COMMENT ON COLUMN steward.api_field.low IS 'the shortest text, fewest elements, smallest number';
 COMMENT ON COLUMN steward.api_field.high IS 'the longest text, most elements, largest number';
@@ -105,7 +105,7 @@ SELECT f.operation, row_number() OVER (), f.field, f.kind, f.required, f.low, f.
     ('staff_availability', 'reason', 'text', false, 0, 500, NULL, NULL, NULL, 'why'),
 
     ('escalations_report', 'start_date', 'moment', false, NULL, NULL, NULL, NULL, NULL, 'from when; 30 days before the end'),
-    ('escalations_report', 'end_date', 'moment', false, NULL, NULL, NULL, NULL, NULL, 'until when; now.'),
+    ('escalations_report', 'end_date', 'until', false, NULL, NULL, NULL, NULL, NULL, 'until when; else until now'),
     ('escalations_report', 'unit_id', 'uuid', false, NULL, NULL, NULL, NULL, NULL, 'only this unit''s'),
     ('escalations_report', 'assignee_id', 'uuid', false, NULL, NULL, NULL, NULL, NULL, 'only what was escalated from this user'),
     ('escalations_report', 'work_item_type', 'word', false, NULL, NULL, 'type', NULL, 'Invalid work item type: ', 'only these'),
@@ -200,8 +200,9 @@ BEGIN
         ELSE
             complaint := 'must be true or false';
         END IF;
-    WHEN 'moment' THEN
-        value := to_jsonb(steward.moment_of(word));
+    WHEN 'moment', 'until' THEN
+        value := to_jsonb(steward.moment_of(word)
+            + CASE WHEN f.kind = 'until' AND length(word) = 10 THEN interval '24 hours' - interval '1 us' ELSE interval '0' END);
         IF shape <> 'string' OR value IS NULL THEN
             complaint := 'must be a date, as 2025-10-15 or 2025-10-15T08:00:00Z';
         END IF;

@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir staff.psql
 
-SELECT plan(60);
+SELECT plan(64);
 
 SELECT pg_temp.unit('home', 100), pg_temp.unit('other', 100), pg_temp.unit('top', 100), pg_temp.skills('a', 'b', 'c');
 UPDATE organizational_units SET parent_unit_id = md5('unit top')::uuid WHERE name_en IN ('home', 'other');
@@ -249,6 +249,20 @@ SELECT is(unit_id, md5('unit tiny')::uuid, 'and what nobody began does not count
 UPDATE organizational_units SET unit_wip_limit = 2 WHERE name_en = 'tiny';
 UPDATE staff_profiles SET unit_id = md5('unit tiny')::uuid WHERE user_id = md5('staff two')::uuid;
 SELECT is(current_assignment_count, 2, 'up to the limit there is room') FROM organizational_units WHERE name_en = 'tiny';
+ROLLBACK;
+
+-- A report until a day has that day in it.
+BEGIN;
+SELECT pg_temp.staff('ann', 'home', '{a}', 1), pg_temp.lead('ada', 'home', 'admin');
+INSERT INTO escalation_events (assignment_id, escalated_to_id, reason, escalated_at) SELECT id, md5('staff ada')::uuid, 'manual', '2025-10-02T23:59:59.5Z' FROM assignments;
+CREATE FUNCTION pg_temp.reported(since text, until text) RETURNS text LANGUAGE sql AS $$
+    SELECT pg_temp.as_user('ada', format($q$SELECT concat_ws(' ', c.body #>> '{summary,total_escalations}', c.body #>> '{metadata,end_date}', c.body ->> 'error') FROM api.escalations_report(%L) c$q$,
+                                         jsonb_build_object('start_date', since, 'end_date', until)))
+$$;
+SELECT is(pg_temp.reported('2025-10-01', '2025-10-02'), '1 2025-10-02T23:59:59.999Z', 'a date is until the end of that day');
+SELECT is(pg_temp.reported('2025-10-02', '2025-10-02'), '1 2025-10-02T23:59:59.999Z', 'even of the same');
+SELECT is(pg_temp.reported('2025-10-01', '2025-10-02T00:00:00Z'), '0 2025-10-02T00:00:00.000Z', 'a moment is that moment');
+SELECT is(pg_temp.reported('2025-10-01', '2025-10-32'), 'end_date must be a date, as 2025-10-15 or 2025-10-15T08:00:00Z', 'and what is no date is none');
 ROLLBACK;
 
 -- No finish(): it counts what the rollbacks took back.
