@@ -637,8 +637,11 @@ DECLARE
     e         public.escalation_events;
     recipient uuid;
 BEGIN
+    -- What is for no unit comes from one.
     SELECT r.recipient_id INTO recipient
-      FROM steward.escalation_recipients(ARRAY[q.organization_id], ARRAY[q.target_unit_id], ARRAY[caller]) r;
+      FROM steward.escalation_recipients(ARRAY[q.organization_id], ARRAY[COALESCE(q.target_unit_id,
+               (SELECT p.unit_id FROM public.staff_profiles p
+                 WHERE p.organization_id = q.organization_id AND p.user_id = COALESCE(q.requested_by, caller)))], ARRAY[caller]) r;
     IF recipient IS NULL THEN
         PERFORM steward.sla_alert('sla_no_recipient', ARRAY[q.id], ARRAY[q.organization_id],
             ARRAY[format('%s %s waits in the queue, and there is nobody to escalate it to', q.work_item_type, q.work_item_id)],
@@ -658,7 +661,7 @@ BEGIN
         ARRAY(SELECT DISTINCT t.told FROM unnest(ARRAY[e.escalated_from_id, recipient]) t(told) WHERE t.told IS DISTINCT FROM caller)));
 END $$;
 COMMENT ON FUNCTION steward.queue_raise(public.assignment_queue, uuid, text) IS
-    'escalates a queued item for want of capacity to whoever leads its target unit, never to who asks; NULL when nobody has a part in it but the administrators, who were alerted';
+    'escalates a queued item for want of capacity to whoever leads its target unit, without one that of who asked for it, never to who asks; NULL when nobody has a part in it but the administrators, who were alerted';
 
 CREATE FUNCTION steward.queue_escalate(queue uuid, actor uuid DEFAULT NULL, notes text DEFAULT NULL) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -686,7 +689,7 @@ BEGIN
     RETURN answer;
 END $$;
 COMMENT ON FUNCTION steward.queue_escalate(uuid, uuid, text) IS
-    'escalates a queued item for want of capacity to whoever leads its target unit, never to who asks; not again while the last one is unresolved';
+    'escalates a queued item for want of capacity to whoever leads its target unit, without one that of who asked for it, never to who asks; not again while the last one is unresolved';
 
 -- Telling must not keep the fallback from trying the others: the flag says it anyway.
 CREATE FUNCTION steward.queue_exhausted() RETURNS trigger

@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir staff.psql
 
-SELECT plan(64);
+SELECT plan(67);
 
 SELECT pg_temp.unit('home', 100), pg_temp.unit('other', 100), pg_temp.unit('top', 100), pg_temp.skills('a', 'b', 'c');
 UPDATE organizational_units SET parent_unit_id = md5('unit top')::uuid WHERE name_en IN ('home', 'other');
@@ -263,6 +263,23 @@ SELECT is(pg_temp.reported('2025-10-01', '2025-10-02'), '1 2025-10-02T23:59:59.9
 SELECT is(pg_temp.reported('2025-10-02', '2025-10-02'), '1 2025-10-02T23:59:59.999Z', 'even of the same');
 SELECT is(pg_temp.reported('2025-10-01', '2025-10-02T00:00:00Z'), '0 2025-10-02T00:00:00.000Z', 'a moment is that moment');
 SELECT is(pg_temp.reported('2025-10-01', '2025-10-32'), 'end_date must be a date, as 2025-10-15 or 2025-10-15T08:00:00Z', 'and what is no date is none');
+ROLLBACK;
+
+-- Queued work without a target is escalated from where it comes from.
+BEGIN;
+SELECT pg_temp.staff('ann', 'home', '{a}', 5), pg_temp.lead('sue', 'home'), pg_temp.lead('max', 'top');
+CREATE FUNCTION pg_temp.raised(by text, item text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    queued uuid;
+BEGIN
+    INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, priority, requested_by) VALUES (item, 'task', pg_temp.skills('a'), 'low', md5('staff ann')::uuid) RETURNING id INTO queued;
+    RETURN pg_temp.who((pg_temp.as_user(by, format('SELECT steward.queue_escalate(%L) ->> ''escalated_to_id''', queued)))::uuid);
+END $$;
+SELECT is(pg_temp.raised('ann', 'i'), 'sue', 'the supervisor of who asked for it is told');
+SELECT is(pg_temp.raised('sue', 'j'), 'max', 'who tells the next one up');
+INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, priority) VALUES ('k', 'task', pg_temp.skills('a'), 'low') RETURNING id AS queued
+\gset
+SELECT is(pg_temp.who((steward.queue_escalate(:'queued', md5('staff ann')::uuid) ->> 'escalated_to_id')::uuid), 'sue', 'where nobody asked for it, that of who escalates');
 ROLLBACK;
 
 -- No finish(): it counts what the rollbacks took back.
