@@ -545,6 +545,38 @@ COMMENT ON FUNCTION steward.work_walk(uuid, public.assignment_status[], steward.
     'the next assignments of the caller in these states, by deadline; of every organisation, or of one';
 GRANT EXECUTE ON FUNCTION steward.work_walk(uuid, public.assignment_status[], steward.page_end, int) TO authenticated, service_role;
 
+-- As far as queue_answer counts.  Within the organisation a place is no secret: asking to
+-- assign tells it, too.
+CREATE FUNCTION steward.queue_places(shown uuid[]) RETURNS TABLE (id uuid, place bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET enable_seqscan = off
+    SET enable_bitmapscan = off
+    SET jit = off
+    AS $$
+DECLARE
+    last public.assignment_queue;
+BEGIN
+    SELECT * INTO last FROM public.assignment_queue x
+     WHERE x.id = shown[cardinality(shown)]
+       AND (x.organization_id = ANY (steward.own_organizations()) OR (auth.uid() IS NULL AND steward.is_backend()));
+    RETURN QUERY
+        SELECT n.id, n.place
+          FROM (SELECT a.id, row_number() OVER (ORDER BY a.priority DESC, a.created_at, a.id) AS place FROM (
+                    (SELECT x.id, x.priority, x.created_at FROM public.assignment_queue x
+                      WHERE x.organization_id = last.organization_id AND x.priority > last.priority
+                      ORDER BY x.priority DESC, x.created_at, x.id LIMIT 10000)
+                    UNION ALL
+                    (SELECT x.id, x.priority, x.created_at FROM public.assignment_queue x
+                      WHERE x.organization_id = last.organization_id AND x.priority = last.priority
+                        AND (x.created_at, x.id) <= (last.created_at, last.id)
+                      ORDER BY x.priority DESC, x.created_at, x.id LIMIT 10000)) a) n
+         WHERE n.id = ANY (shown) AND n.place <= 10000;
+END $$;
+COMMENT ON FUNCTION steward.queue_places(uuid[]) IS
+    'the places in the queue of the whole organisation that these items have, which are given in its order; not counted beyond ten thousand';
+GRANT EXECUTE ON FUNCTION steward.queue_places(uuid[]) TO authenticated, service_role;
+
 CREATE FUNCTION steward.answer_assignments_queue(request jsonb, OUT status int, OUT body jsonb)
     LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -562,7 +594,7 @@ BEGIN
             'id', x.id, 'queue_id', x.id, 'work_item_id', x.work_item_id, 'work_item_type', x.work_item_type,
             'required_skills', s.skills, 'required_skill_ids', to_jsonb(x.required_skills), 'target_unit_id', x.target_unit_id,
             'priority', x.priority, 'created_at', steward.iso(x.created_at), 'queued_at', steward.iso(x.created_at),
-            'position', before + p.place, 'queue_position', before + p.place, 'reason', x.reason, 'attempts', x.attempts,
+            'position', before + p.place, 'queue_position', COALESCE(r.place, 10001), 'reason', x.reason, 'attempts', x.attempts,
             'last_attempt_at', steward.iso(x.last_attempt_at), 'needs_review', x.needs_review, 'notes', x.notes) ORDER BY p.place), '[]'),
         'total_count', total, 'total_count_exact', cardinality(found) < skip + size + 200, 'page', before / size + 1, 'page_size', size,
         'total_pages', (total + size - 1) / size, 'has_next_page', total > before + size,
@@ -571,13 +603,15 @@ BEGIN
       INTO body
       FROM unnest(found[skip + 1 : skip + size]) WITH ORDINALITY p(id, place)
       JOIN public.assignment_queue x ON x.id = p.id
+      -- Nobody's place is before the place in a list of less.
+      LEFT JOIN steward.queue_places(CASE WHEN before < 10000 THEN found[skip + 1 : skip + size] END) r ON r.id = p.id
      CROSS JOIN LATERAL (
            SELECT COALESCE(jsonb_agg(jsonb_build_object('skill_id', k.id, 'skill_name_en', k.name_en, 'skill_name_ar', k.name_ar) ORDER BY k.id), '[]')
              FROM public.skills k WHERE k.id = ANY (x.required_skills)) s(skills);
     status := 200;
 END $$;
 COMMENT ON FUNCTION steward.answer_assignments_queue(jsonb) IS
-    'a page of what waits, in the order in which it is served; positions are places in this list, and the total is counted up to two hundred behind the page, which total_count_exact says';
+    'a page of what waits, in the order in which it is served; position is the place in this list, queue_position that in the queue of the organisation, and the total is counted up to two hundred behind the page, which total_count_exact says';
 GRANT EXECUTE ON FUNCTION steward.answer_assignments_queue(jsonb) TO authenticated, service_role;
 
 CREATE FUNCTION steward.answer_assignments_my_assignments(request jsonb, OUT status int, OUT body jsonb)

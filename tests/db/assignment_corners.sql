@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir staff.psql
 
-SELECT plan(67);
+SELECT plan(73);
 
 SELECT pg_temp.unit('home', 100), pg_temp.unit('other', 100), pg_temp.unit('top', 100), pg_temp.skills('a', 'b', 'c');
 UPDATE organizational_units SET parent_unit_id = md5('unit top')::uuid WHERE name_en IN ('home', 'other');
@@ -280,6 +280,36 @@ SELECT is(pg_temp.raised('sue', 'j'), 'max', 'who tells the next one up');
 INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, priority) VALUES ('k', 'task', pg_temp.skills('a'), 'low') RETURNING id AS queued
 \gset
 SELECT is(pg_temp.who((steward.queue_escalate(:'queued', md5('staff ann')::uuid) ->> 'escalated_to_id')::uuid), 'sue', 'where nobody asked for it, that of who escalates');
+ROLLBACK;
+
+-- A place in a list is not the place in the queue.
+BEGIN;
+SELECT pg_temp.lead('sue', 'home'), pg_temp.lead('ada', 'home', 'admin');
+INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, priority, target_unit_id, created_at)
+SELECT item, 'ticket', pg_temp.skills('a'), urgency::priority_level, md5('unit ' || target)::uuid, steward.now() - age * interval '1 min'
+  FROM (VALUES ('o1', 'urgent', 'other', 1), ('h1', 'normal', 'home', 9), ('o2', 'normal', 'other', 8), ('n1', 'normal', NULL, 7), ('o3', 'low', 'other', 99), ('h2', 'low', 'home', 1)) v(item, urgency, target, age);
+CREATE FUNCTION pg_temp.places(by text, request jsonb DEFAULT '{}') RETURNS text LANGUAGE sql AS $$
+    SELECT pg_temp.as_user(by, format($q$SELECT string_agg(format('%%s %%s %%s', i ->> 'work_item_id', i ->> 'position', i ->> 'queue_position'), ', ' ORDER BY (i ->> 'position')::int)
+                                           FROM api.assignments_queue(%L) c, jsonb_array_elements(c.body -> 'items') i$q$, request))
+$$;
+SELECT is(pg_temp.places('sue'), 'h1 1 2, n1 2 4, h2 3 6', 'a supervisor hears both');
+SELECT is(pg_temp.places('sue', '{"page": 2, "page_size": 2}'), 'h2 3 6', 'on any page');
+SELECT is(pg_temp.places('ada', '{"priority": "normal"}'), 'h1 1 2, o2 2 3, n1 3 4', 'and so does who asks for some of it');
+SELECT is(pg_temp.places('ada'), 'o1 1 1, h1 2 2, o2 3 3, n1 4 4, o3 5 5, h2 6 6', 'whoever sees all sees no difference');
+SELECT is((steward.auto_assign('h2', 'ticket', pg_temp.skills('a'), 'low') ->> 'queue_position')::int, 6, 'nor what asks for its place');
+SELECT id AS queued FROM assignment_queue WHERE work_item_id = 'o1'
+\gset
+INSERT INTO organizations (name) VALUES ('another') RETURNING id AS another
+\gset
+INSERT INTO organizational_units (organization_id, name_ar, name_en, unit_wip_limit) VALUES (:'another', 'x', 'x', 5) RETURNING id AS abroad
+\gset
+SELECT pg_temp.person() AS zed
+\gset
+INSERT INTO staff_profiles (user_id, unit_id, role) VALUES (:'zed', :'abroad', 'admin');
+SELECT set_config('request.jwt.claims', jsonb_build_object('sub', :'zed')::text, true);
+SET ROLE authenticated;
+SELECT is(count(*), 0::bigint, 'another organisation is told no place') FROM steward.queue_places(ARRAY[:'queued']::uuid[]);
+RESET ROLE;
 ROLLBACK;
 
 -- No finish(): it counts what the rollbacks took back.
