@@ -812,11 +812,11 @@ BEGIN
      WHERE has_function_privilege('authenticated', to_regprocedure(format('api.%I(jsonb)', f.name)), 'EXECUTE');
     status := 200;
     body := jsonb_build_object('status', CASE WHEN jobs = 4 AND realtime AND functions = 7 THEN 'healthy' ELSE 'degraded' END,
-        'version', '1.0.0', 'checks', jsonb_build_object('database', 'connected', 'pg_cron_jobs', jobs,
+        'version', (SELECT m.binary_version FROM steward.migration m ORDER BY m.version DESC LIMIT 1), 'checks', jsonb_build_object('database', 'connected', 'pg_cron_jobs', jobs,
             'realtime', CASE WHEN realtime THEN 'enabled' ELSE 'disabled' END, 'edge_functions', functions));
 END $$;
 COMMENT ON FUNCTION steward.answer_health_assignment_engine(jsonb) IS
-    'whether the four jobs are enabled, the three tables published and the seven operations there; who asks does not matter';
+    'whether the four jobs are enabled, the three tables published and the seven operations there, and which version brought the schema; who asks does not matter';
 GRANT EXECUTE ON FUNCTION steward.answer_health_assignment_engine(jsonb) TO authenticated, service_role;
 
 -- ---------------------------------------------------------------- answers that write
