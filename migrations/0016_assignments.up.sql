@@ -110,6 +110,8 @@ BEGIN
                 USING ERRCODE = 'lock_not_available', HINT = 'try again';
         END IF;
         PERFORM set_config('steward.items_held', (held + 1)::text, true);
+    ELSIF NEW.status = 'completed' THEN
+        NEW.completed_at := COALESCE(NEW.completed_at, GREATEST(steward.now(), NEW.sla_started_at, NEW.assigned_at));
     END IF;
     NEW.sla_started_at := COALESCE(NEW.sla_started_at, NEW.assigned_at);
     moments := steward.sla_moments(NEW.organization_id, NEW.work_item_type, NEW.priority, NEW.sla_started_at, NEW.sla_deadline);
@@ -121,7 +123,7 @@ BEGIN
     RETURN NEW;
 END $$;
 COMMENT ON FUNCTION public.calculate_sla_deadline_fn() IS
-    'fills organisation and unit from the assignee, and both moments of the SLA from its configuration; a given deadline stays';
+    'fills organisation and unit from the assignee, and both moments of the SLA from its configuration; a given deadline stays, and what comes completed was completed now';
 CREATE TRIGGER calculate_sla_deadline BEFORE INSERT ON public.assignments
     FOR EACH ROW EXECUTE FUNCTION public.calculate_sla_deadline_fn();
 COMMENT ON TRIGGER calculate_sla_deadline ON public.assignments IS 'fills organisation, unit and both moments of the SLA';

@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir staff.psql
 
-SELECT plan(73);
+SELECT plan(77);
 
 SELECT pg_temp.unit('home', 100), pg_temp.unit('other', 100), pg_temp.unit('top', 100), pg_temp.skills('a', 'b', 'c');
 UPDATE organizational_units SET parent_unit_id = md5('unit top')::uuid WHERE name_en IN ('home', 'other');
@@ -310,6 +310,18 @@ SELECT set_config('request.jwt.claims', jsonb_build_object('sub', :'zed')::text,
 SET ROLE authenticated;
 SELECT is(count(*), 0::bigint, 'another organisation is told no place') FROM steward.queue_places(ARRAY[:'queued']::uuid[]);
 RESET ROLE;
+ROLLBACK;
+
+-- What comes finished was finished.
+BEGIN;
+SELECT pg_temp.staff('ann', 'home', '{a}');
+INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority, status) VALUES ('i', 'task', md5('staff ann')::uuid, 'low', 'completed'), ('j', 'task', md5('staff ann')::uuid, 'low', 'cancelled');
+INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority, status, assigned_at, completed_at) VALUES ('k', 'task', md5('staff ann')::uuid, 'low', 'completed', steward.now() - interval '2 h', steward.now() - interval '1 h');
+INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority, status, assigned_at) VALUES ('l', 'task', md5('staff ann')::uuid, 'low', 'completed', steward.now() + interval '1 h');
+SELECT is(completed_at, steward.now(), 'what is inserted as completed was completed now') FROM assignments WHERE work_item_id = 'i';
+SELECT is(completed_at, NULL, 'what was cancelled never') FROM assignments WHERE work_item_id = 'j';
+SELECT is(completed_at, steward.now() - interval '1 h', 'or when the client says') FROM assignments WHERE work_item_id = 'k';
+SELECT is(completed_at, sla_started_at, 'but not before it began') FROM assignments WHERE work_item_id = 'l';
 ROLLBACK;
 
 -- No finish(): it counts what the rollbacks took back.
