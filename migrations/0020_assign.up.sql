@@ -8,15 +8,17 @@
 CREATE FUNCTION steward.skill_ids(organization uuid, wanted jsonb) RETURNS uuid[]
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    known   uuid[];
-    unknown text;
+    known    uuid[];
+    unknown  text;
+    doubtful boolean;
 BEGIN
     IF jsonb_typeof(wanted) IS DISTINCT FROM 'array' OR jsonb_array_length(wanted) NOT BETWEEN 1 AND 100
        OR jsonb_path_exists(wanted, 'strict $[*] ? (@.type() != "string")') THEN
         RAISE EXCEPTION 'required_skills must be a list of 1 to 100 ids or names of skills'
             USING ERRCODE = 'invalid_parameter_value', COLUMN = 'required_skills';
     END IF;
-    SELECT array_agg(DISTINCT s.id ORDER BY s.id), min(w.word) FILTER (WHERE s.id IS NULL) INTO known, unknown
+    SELECT array_agg(DISTINCT s.id ORDER BY s.id), min(w.word) FILTER (WHERE s.id IS NULL), count(*) > jsonb_array_length(wanted)
+      INTO known, unknown, doubtful
       FROM jsonb_array_elements_text(wanted) w(word)
       LEFT JOIN public.skills s
         ON s.organization_id = organization
@@ -26,11 +28,17 @@ BEGIN
         RAISE EXCEPTION 'there is no skill "%"', left(unknown, 100)
             USING ERRCODE = 'foreign_key_violation', COLUMN = 'required_skills',
                   HINT = 'a skill is named by its id, its name_en or its name_ar';
+    ELSIF doubtful THEN
+        RAISE EXCEPTION '"%" names several skills', left((
+                SELECT w.word FROM jsonb_array_elements_text(wanted) w(word)
+                 WHERE (SELECT count(*) FROM public.skills s
+                         WHERE s.organization_id = organization AND w.word IN (s.name_en, s.name_ar, s.id::text)) > 1 LIMIT 1), 100)
+            USING ERRCODE = 'invalid_parameter_value', COLUMN = 'required_skills', HINT = 'name it by its id';
     END IF;
     RETURN known;
 END $$;
 COMMENT ON FUNCTION steward.skill_ids(uuid, jsonb) IS
-    'the skills of an organisation that a list of ids and names means; raises naming one that does not exist';
+    'the skills of an organisation that a list of ids and names means; raises naming one that does not exist, or means several';
 GRANT EXECUTE ON FUNCTION steward.skill_ids(uuid, jsonb) TO authenticated, service_role;
 
 CREATE FUNCTION steward.unit_rules(organization uuid, wanted uuid[])

@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir staff.psql
 
-SELECT plan(77);
+SELECT plan(80);
 
 SELECT pg_temp.unit('home', 100), pg_temp.unit('other', 100), pg_temp.unit('top', 100), pg_temp.skills('a', 'b', 'c');
 UPDATE organizational_units SET parent_unit_id = md5('unit top')::uuid WHERE name_en IN ('home', 'other');
@@ -322,6 +322,15 @@ SELECT is(completed_at, steward.now(), 'what is inserted as completed was comple
 SELECT is(completed_at, NULL, 'what was cancelled never') FROM assignments WHERE work_item_id = 'j';
 SELECT is(completed_at, steward.now() - interval '1 h', 'or when the client says') FROM assignments WHERE work_item_id = 'k';
 SELECT is(completed_at, sla_started_at, 'but not before it began') FROM assignments WHERE work_item_id = 'l';
+ROLLBACK;
+
+-- A name that two skills have names neither.
+BEGIN;
+INSERT INTO skills (name_en, name_ar) VALUES ('x', 'y'), ('y', 'z');
+SELECT throws_ok(format('SELECT steward.skill_ids(%L, %L)', :'org', '["x", "y"]'), '22023', '"y" names several skills', 'the English name of one and the Arabic name of another is neither''s');
+SELECT is(cardinality(steward.skill_ids(:'org', '["x", "x", "z"]')), 2, 'one skill twice is no doubt');
+SELECT pg_temp.staff('ann', 'home', '{a}');
+SELECT is(pg_temp.as_user('ann', $$SELECT c.status || ' ' || (c.body ->> 'field') FROM api.assignments_auto_assign('{"work_item_id": "i", "work_item_type": "ticket", "required_skills": ["y"], "priority": "normal"}') c$$), '400 required_skills', 'and the field is named');
 ROLLBACK;
 
 -- No finish(): it counts what the rollbacks took back.
