@@ -546,7 +546,7 @@ COMMENT ON FUNCTION steward.work_walk(uuid, public.assignment_status[], steward.
 GRANT EXECUTE ON FUNCTION steward.work_walk(uuid, public.assignment_status[], steward.page_end, int) TO authenticated, service_role;
 
 -- As far as queue_answer counts.  Within the organisation a place is no secret: asking to
--- assign tells it, too.
+-- assign tells it, too.  The rows come in their order, one branch after the other.
 CREATE FUNCTION steward.queue_places(shown uuid[]) RETURNS TABLE (id uuid, place bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -562,7 +562,7 @@ BEGIN
        AND (x.organization_id = ANY (steward.own_organizations()) OR (auth.uid() IS NULL AND steward.is_backend()));
     RETURN QUERY
         SELECT n.id, n.place
-          FROM (SELECT a.id, row_number() OVER (ORDER BY a.priority DESC, a.created_at, a.id) AS place FROM (
+          FROM (SELECT a.id, row_number() OVER () AS place FROM (
                     (SELECT x.id, x.priority, x.created_at FROM public.assignment_queue x
                       WHERE x.organization_id = last.organization_id AND x.priority > last.priority
                       ORDER BY x.priority DESC, x.created_at, x.id LIMIT 10000)
@@ -570,8 +570,9 @@ BEGIN
                     (SELECT x.id, x.priority, x.created_at FROM public.assignment_queue x
                       WHERE x.organization_id = last.organization_id AND x.priority = last.priority
                         AND (x.created_at, x.id) <= (last.created_at, last.id)
-                      ORDER BY x.priority DESC, x.created_at, x.id LIMIT 10000)) a) n
-         WHERE n.id = ANY (shown) AND n.place <= 10000;
+                      ORDER BY x.priority DESC, x.created_at, x.id LIMIT 10000)
+                    LIMIT 10000) a) n
+         WHERE n.id = ANY (shown);
 END $$;
 COMMENT ON FUNCTION steward.queue_places(uuid[]) IS
     'the places in the queue of the whole organisation that these items have, which are given in its order; not counted beyond ten thousand';
