@@ -163,7 +163,7 @@ bench: deps-bench
 
 # ------------------------------------------------------------------ lint
 C_FILES := $(wildcard common/*.c supervisor/*.c supervisor/ctl/*.c workers/*/*.c)
-SCRIPTS := packaging/deps.sh packaging/deb.sh tests/run tests/layers.t tests/fuzz/fuzz.t .ci/run migrations/embed.sh tests/demo/run.sh tests/bench/run tests/bench/assignments tests/bench/supervision
+SCRIPTS := packaging/deps.sh packaging/deb.sh tests/run tests/layers.t tests/fuzz/fuzz.t .ci/run migrations/embed.sh tests/demo/run.sh
 
 lint: deps $(B)/gen/schema.h
 	clang-tidy --quiet --warnings-as-errors='*' $(C_FILES) -- -std=c11 -D_GNU_SOURCE -DSTEWARD_VERSION='"$(VERSION)"' \
@@ -172,7 +172,7 @@ lint: deps $(B)/gen/schema.h
 		-DSTEWARD_VERSION='"$(VERSION)"' -D_GNU_SOURCE -Icommon -Isupervisor -I$(B)/gen $(C_FILES)
 	$(MAKE) B=$(B)-analyzer CFLAGS='-O1 -fanalyzer' all
 	shellcheck $(SCRIPTS)
-	shellcheck -x tests/system/chaos tests/demo/assignments.sh
+	shellcheck -x tests/system/chaos tests/demo/assignments.sh tests/bench/run tests/bench/assignments tests/bench/supervision
 	tests/layers.t
 
 # ------------------------------------------------------------------ the machine

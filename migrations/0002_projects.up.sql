@@ -10,8 +10,9 @@ CREATE TABLE public.projects (
     estimated_advisor_hours numeric(4,1),
     created_at              timestamptz  NOT NULL DEFAULT steward.now(),
     updated_at              timestamptz  NOT NULL DEFAULT steward.now(),
-    -- Lets a child prove project and organisation with one foreign key check.
-    CONSTRAINT projects_organization_key UNIQUE (organization_id, id)
+    -- Lets a child prove project and organisation with one foreign key check, and
+    -- that check compare the column that tells projects apart first.
+    CONSTRAINT projects_organization_key UNIQUE (id, organization_id)
 );
 CREATE INDEX idx_projects_owner ON public.projects (owner_id);
 COMMENT ON TABLE public.projects IS 'what clients want advice on';

@@ -4,7 +4,7 @@ CREATE TABLE public.unified_chat_sessions (
     id                       uuid         PRIMARY KEY DEFAULT gen_random_uuid(),
     organization_id          uuid         NOT NULL,
     project_id               uuid         NOT NULL,
-    user_id                  uuid         NOT NULL REFERENCES auth.users ON DELETE CASCADE,
+    user_id                  uuid         NOT NULL,
     actor_type               text         NOT NULL DEFAULT 'client'
         CONSTRAINT unified_chat_sessions_actor_type_check CHECK (actor_type = ANY ('{client, assistant, advisor}')),
     session_state            text         NOT NULL DEFAULT 'active'
@@ -19,13 +19,11 @@ CREATE TABLE public.unified_chat_sessions (
     created_at               timestamptz  NOT NULL DEFAULT steward.now(),
     last_active              timestamptz  NOT NULL DEFAULT steward.now(),
     metadata                 jsonb        NOT NULL DEFAULT '{}',
-    CONSTRAINT unified_chat_sessions_project_user_key UNIQUE (project_id, user_id),
-    CONSTRAINT unified_chat_sessions_project_fkey FOREIGN KEY (organization_id, project_id)
-        REFERENCES public.projects (organization_id, id) ON DELETE CASCADE
+    CONSTRAINT unified_chat_sessions_project_user_key UNIQUE (project_id, user_id)
 );
 CREATE INDEX idx_chat_sessions_user ON public.unified_chat_sessions (user_id);
 COMMENT ON TABLE public.unified_chat_sessions IS 'who takes part in a project''s chat; one row per person and project';
-COMMENT ON INDEX public.idx_chat_sessions_user IS 'a user''s sessions; also what deleting a user looks through';
+COMMENT ON INDEX public.idx_chat_sessions_user IS 'a user''s sessions';
 
 CREATE FUNCTION steward.touch_session() RETURNS trigger
     LANGUAGE plpgsql AS $$
@@ -37,9 +35,51 @@ COMMENT ON FUNCTION steward.touch_session() IS 'stamps last_active where the sta
 CREATE TRIGGER chat_sessions_last_active BEFORE UPDATE ON public.unified_chat_sessions
     FOR EACH ROW WHEN (NEW.last_active IS NOT DISTINCT FROM OLD.last_active) EXECUTE FUNCTION steward.touch_session();
 COMMENT ON TRIGGER chat_sessions_last_active ON public.unified_chat_sessions IS 'stamps last_active';
-CREATE TRIGGER chat_sessions_organization BEFORE INSERT ON public.unified_chat_sessions
-    FOR EACH ROW WHEN (NEW.organization_id IS NULL) EXECUTE FUNCTION steward.organization_from_project();
-COMMENT ON TRIGGER chat_sessions_organization ON public.unified_chat_sessions IS 'fills organization_id where the client did not';
+
+-- No foreign keys: they would prove once more what the membership proves, beside
+-- which steward, who holds the project's row, writes an advisor's session.  For
+-- everybody else the trigger does what a key would, with the same lock.
+CREATE FUNCTION steward.session_project() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    parent uuid;
+BEGIN
+    SELECT p.organization_id INTO parent FROM public.projects p WHERE p.id = NEW.project_id FOR KEY SHARE;
+    NEW.organization_id := COALESCE(NEW.organization_id, parent);
+    IF parent IS NULL OR NEW.organization_id <> parent THEN
+        RAISE EXCEPTION 'organisation % has no project %', NEW.organization_id, NEW.project_id
+            USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION steward.session_project() IS 'fills organization_id from the project; refuses another one, and a project that is not there';
+CREATE TRIGGER chat_sessions_project BEFORE INSERT OR UPDATE OF organization_id, project_id ON public.unified_chat_sessions
+    FOR EACH ROW WHEN (current_user <> 'steward_owner') EXECUTE FUNCTION steward.session_project();
+COMMENT ON TRIGGER chat_sessions_project ON public.unified_chat_sessions IS 'a session belongs to a project of its organisation';
+
+-- Whoever is deleted reaches the session through the membership or through the
+-- project, on every platform as a change of a table of ours.
+CREATE FUNCTION steward.advisor_left() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM public.unified_chat_sessions WHERE project_id = OLD.project_id AND user_id = OLD.advisor_id;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION steward.advisor_left() IS 'removes the session of an advisor whose membership is gone';
+CREATE TRIGGER advisor_left AFTER DELETE ON public.project_advisors
+    FOR EACH ROW EXECUTE FUNCTION steward.advisor_left();
+COMMENT ON TRIGGER advisor_left ON public.project_advisors IS 'an advisor''s session goes with the membership';
+
+CREATE FUNCTION steward.owner_left() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM public.unified_chat_sessions WHERE project_id = OLD.id AND user_id = OLD.owner_id;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION steward.owner_left() IS 'removes the session of an owner who is gone';
+CREATE TRIGGER owner_left AFTER UPDATE OF owner_id ON public.projects
+    FOR EACH ROW WHEN (NEW.owner_id IS NULL AND OLD.owner_id IS NOT NULL) EXECUTE FUNCTION steward.owner_left();
+COMMENT ON TRIGGER owner_left ON public.projects IS 'an owner''s session goes with the owner';
 
 -- Both numbers of a project in one row: a batch takes them with one write, and
 -- its row lock is what makes numbers visible in the order of commits.
@@ -56,12 +96,13 @@ CREATE FUNCTION steward.project_forgotten() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     DELETE FROM public.project_chat_seq WHERE project_id = OLD.id;
+    DELETE FROM public.unified_chat_sessions WHERE project_id = OLD.id;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION steward.project_forgotten() IS 'removes the numbers of a project that is gone';
+COMMENT ON FUNCTION steward.project_forgotten() IS 'removes the numbers and the sessions of a project that is gone';
 CREATE TRIGGER project_forgotten AFTER DELETE ON public.projects
     FOR EACH ROW EXECUTE FUNCTION steward.project_forgotten();
-COMMENT ON TRIGGER project_forgotten ON public.projects IS 'the numbers of a project go with it';
+COMMENT ON TRIGGER project_forgotten ON public.projects IS 'the numbers and the sessions of a project go with it';
 
 CREATE SEQUENCE public.project_timeline_seq;
 COMMENT ON SEQUENCE public.project_timeline_seq IS 'one order over all projects'' messages';

@@ -8,5 +8,6 @@ BEGIN
     PERFORM steward.require('column', 'public.project_chat_seq.last_seq', 'public.project_chat_seq.last_event_seq');
     PERFORM steward.require('function', 'public.set_chat_seq()', 'public.next_project_chat_seq(uuid)');
     PERFORM steward.require('trigger', 'public.project_chat_log_minimal.trg_set_chat_seq',
-        'public.unified_chat_sessions.chat_sessions_last_active', 'public.projects.project_forgotten');
+        'public.unified_chat_sessions.chat_sessions_last_active', 'public.projects.project_forgotten',
+        'public.unified_chat_sessions.chat_sessions_project', 'public.project_advisors.advisor_left', 'public.projects.owner_left');
 END $$;

@@ -4,9 +4,11 @@
 CREATE TYPE public.notification_status AS ENUM ('pending', 'queued', 'delivered', 'failed');
 COMMENT ON TYPE public.notification_status IS 'how far a notification has come';
 
+-- The organisation is that of the fact, which has the foreign key; another one here
+-- would be paid for by every notice.
 CREATE TABLE public.notification_outbox (
     id                uuid                       PRIMARY KEY DEFAULT gen_random_uuid(),
-    organization_id   uuid                       NOT NULL REFERENCES public.organizations,
+    organization_id   uuid                       NOT NULL,
     match_request_id  uuid                       REFERENCES public.advisor_match_requests ON DELETE CASCADE,
     recipient_id      uuid                       NOT NULL REFERENCES auth.users ON DELETE CASCADE,
     notification_type text                       NOT NULL,
@@ -33,6 +35,20 @@ COMMENT ON INDEX public.idx_outbox_recipient IS 'what a user was told; also what
 CREATE TRIGGER outbox_organization BEFORE INSERT ON public.notification_outbox
     FOR EACH ROW WHEN (NEW.organization_id IS NULL OR NEW.match_request_id IS NOT NULL) EXECUTE FUNCTION steward.organization_from_match();
 COMMENT ON TRIGGER outbox_organization ON public.notification_outbox IS 'fills or checks organization_id';
+CREATE FUNCTION steward.organization_exists() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM FROM public.organizations o WHERE o.id = NEW.organization_id FOR KEY SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no organisation %', NEW.organization_id
+            USING ERRCODE = 'foreign_key_violation', COLUMN = 'organization_id';
+    END IF;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION steward.organization_exists() IS 'refuses an organisation that does not exist, where no foreign key does';
+CREATE TRIGGER outbox_organization_exists BEFORE INSERT OR UPDATE OF organization_id ON public.notification_outbox
+    FOR EACH ROW WHEN (current_user <> 'steward_owner') EXECUTE FUNCTION steward.organization_exists();
+COMMENT ON TRIGGER outbox_organization_exists ON public.notification_outbox IS 'a client names an organisation that exists';
 
 SELECT steward.protect('public.notification_outbox');
 CREATE POLICY own ON public.notification_outbox FOR SELECT TO authenticated USING (recipient_id = (SELECT auth.uid()));

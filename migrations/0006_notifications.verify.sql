@@ -5,5 +5,5 @@ BEGIN
     PERFORM steward.require('relation', 'public.uniq_outbox_dedupe', 'public.idx_outbox_processing',
         'public.idx_interventions_created');
     PERFORM steward.require('trigger', 'public.notification_outbox.outbox_organization',
-        'public.admin_matching_interventions.interventions_organization');
+        'public.notification_outbox.outbox_organization_exists', 'public.admin_matching_interventions.interventions_organization');
 END $$;

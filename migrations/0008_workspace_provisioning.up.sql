@@ -149,10 +149,19 @@ CREATE TRIGGER queue_nudge_insert AFTER INSERT ON public.workspace_provisioning_
     REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION steward.nudge_new_jobs();
 COMMENT ON TRIGGER queue_nudge_insert ON public.workspace_provisioning_queue IS 'wakes the workers, also for a job written by hand';
 -- Per row and not per statement: a transition table would cost every completed
--- batch, while this condition is false for all of its rows.
+-- batch, while this condition is false for all of its rows.  It is short, because
+-- each statement that completes jobs reads it anew; the rest is the function's.
+CREATE FUNCTION steward.nudge_due_job() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.status <> 'pending' OR NEW.next_retry_at < OLD.next_retry_at THEN
+        PERFORM pg_notify('steward_provisioning', '');
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION steward.nudge_due_job() IS 'nudges for a job that waits again or is due earlier';
 CREATE TRIGGER queue_nudge_update AFTER UPDATE ON public.workspace_provisioning_queue
-    FOR EACH ROW WHEN (NEW.status = 'pending' AND (OLD.status <> 'pending' OR NEW.next_retry_at < OLD.next_retry_at))
-    EXECUTE FUNCTION steward.nudge_provisioning();
+    FOR EACH ROW WHEN (NEW.status = 'pending') EXECUTE FUNCTION steward.nudge_due_job();
 COMMENT ON TRIGGER queue_nudge_update ON public.workspace_provisioning_queue IS 'wakes the workers when a job becomes pending or due earlier';
 CREATE TRIGGER feature_flag_nudge AFTER INSERT OR UPDATE ON steward.feature_flag
     FOR EACH ROW WHEN (NEW.name = 'advisor_auto_provision' AND NEW.enabled) EXECUTE FUNCTION steward.nudge_provisioning();

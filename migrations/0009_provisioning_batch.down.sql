@@ -8,6 +8,7 @@ DROP FUNCTION steward.provision_odd(uuid[], int, text);
 DROP FUNCTION steward.provision_split(uuid[], int, int, boolean, text);
 DROP FUNCTION steward.provision_claim(int, int);
 DROP FUNCTION steward.provision_apply(uuid[], int, int, boolean);
+DROP FUNCTION steward.is_in_share(uuid, int);
 DROP FUNCTION steward.provision_failed(uuid, text, text, text, boolean);
 DROP FUNCTION steward.provision_give_up(uuid, text, text, text);
 DROP TRIGGER match_forsaken_tell ON public.advisor_match_requests;

@@ -212,6 +212,13 @@ END $$;
 COMMENT ON FUNCTION steward.provision_failed(uuid, text, text, text, boolean) IS
     'counts a failed attempt; true when the job is tried again after its pause, false when it was given up';
 
+-- A function that is not inlined: a statement sets up every call written in it,
+-- also those that a share of all never makes.
+CREATE FUNCTION steward.is_in_share(project uuid, share int) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$ BEGIN RETURN steward.rollout_bucket('advisor_auto_provision', project) < share; END $$;
+COMMENT ON FUNCTION steward.is_in_share(uuid, int) IS 'whether a project''s bucket is among those that the rollout has reached';
+
 -- Claim and effect of up to that many jobs in one statement, because starting a
 -- statement is most of what a lone job costs; for the same reason it holds no node
 -- that only the odd job needs.  Odd jobs - not an ordinary finalized match of a
@@ -232,7 +239,6 @@ DECLARE
     moment text := steward.iso(stamp);
     oldest timestamptz := '-infinity';
     newest timestamptz := stamp;
-    told   int;
 BEGIN
     -- The index of ready jobs keeps every job that was done since the last vacuum;
     -- listed ones are not looked for in front of the first of them.
@@ -247,12 +253,12 @@ BEGIN
           FROM public.workspace_provisioning_queue q JOIN public.projects p ON p.id = ANY (ARRAY[q.project_id])
          WHERE q.status = 'pending' AND q.next_retry_at >= oldest AND q.next_retry_at <= newest
            AND (jobs IS NULL OR q.id = ANY (jobs))
-           AND (share = 10000 OR steward.rollout_bucket('advisor_auto_provision', q.project_id) < share)
+           AND (share = 10000 OR steward.is_in_share(q.project_id, share))
          ORDER BY q.next_retry_at
          LIMIT most
            FOR UPDATE OF q SKIP LOCKED FOR NO KEY UPDATE OF p SKIP LOCKED
     ), j AS MATERIALIZED (
-        SELECT DISTINCT ON (l.project_id) l.*,
+        SELECT DISTINCT ON (l.project_id) l.*, gen_random_uuid() AS session,
                COALESCE((SELECT u.preferred_locale FROM public.user_preferences u WHERE u.user_id = l.owner_id), 'en') AS locale,
                (SELECT m.id FROM public.project_chat_log_minimal m
                  WHERE m.project_id = l.project_id AND m.client_msg_id = l.match_id) IS NULL AS unwelcomed,
@@ -274,8 +280,10 @@ BEGIN
          WHERE a.status <> 'active'
     ), session AS (
         INSERT INTO public.unified_chat_sessions AS s
-               (organization_id, project_id, user_id, actor_type, session_state, preferred_locale, created_at, last_active)
-        SELECT j.organization_id, j.project_id, j.advisor_id, 'advisor', 'active', j.locale, stamp, stamp
+               (id, session_id, organization_id, project_id, user_id, actor_type, session_state, preferred_locale,
+                created_at, last_active)
+        SELECT j.session, j.session::text, j.organization_id, j.project_id, j.advisor_id, 'advisor', 'active', j.locale,
+               stamp, stamp
           FROM j WHERE j.ordinary
         ON CONFLICT (project_id, user_id) DO UPDATE
            SET session_state = 'active', last_active = stamp
@@ -314,12 +322,12 @@ BEGIN
            SET status = 'completed', completed_at = stamp, updated_at = stamp, locked_at = NULL, locked_by = NULL
          WHERE q.id = ANY (ARRAY(SELECT j.id FROM j WHERE j.ordinary))
     )
-    SELECT (SELECT count(*) FROM locked), count(*), count(*) FILTER (WHERE j.ordinary),
-           count(*) FILTER (WHERE j.ordinary AND j.unwelcomed), array_agg(j.id) FILTER (WHERE NOT j.ordinary)
-      INTO taken, claimed, completed, told, odd
+    SELECT (SELECT count(*) FROM locked), count(*), array_agg(j.id) FILTER (WHERE NOT j.ordinary)
+      INTO taken, claimed, odd
       FROM j;
+    completed := claimed - COALESCE(cardinality(odd), 0);
 
-    IF told > 0 THEN
+    IF completed > 0 THEN
         PERFORM pg_notify('steward_event', '');
     END IF;
 END $$;
@@ -335,7 +343,7 @@ BEGIN
         SELECT q.id, q.project_id, q.next_retry_at, q.created_at
           FROM public.workspace_provisioning_queue q JOIN public.projects p ON p.id = ANY (ARRAY[q.project_id])
          WHERE q.status = 'pending' AND q.next_retry_at <= steward.now()
-           AND (share = 10000 OR steward.rollout_bucket('advisor_auto_provision', q.project_id) < share)
+           AND (share = 10000 OR steward.is_in_share(q.project_id, share))
          ORDER BY q.next_retry_at
          LIMIT most
            FOR UPDATE OF q SKIP LOCKED FOR NO KEY UPDATE OF p SKIP LOCKED
@@ -528,6 +536,11 @@ DECLARE
     most  int;
     taken int := 0;
     part  record;
+    -- Kept, because the clock written out is five calls wherever a statement reads it.
+    stamp     timestamptz;
+    stale     timestamptz;
+    left_over boolean;
+    due       timestamptz;
 BEGIN
     claimed := 0; completed := 0; retried := 0; rolled_back := 0; reaped := 0;
     batch_limit := GREATEST(batch_limit, 1);
@@ -558,19 +571,25 @@ BEGIN
         RETURN NEXT;
         RETURN;
     END IF;
-    IF EXISTS (SELECT FROM public.workspace_provisioning_queue q
-                WHERE q.status = 'processing' AND q.locked_at < steward.now() - interval '2 minutes')
-       OR EXISTS (SELECT FROM public.workspace_provisioning_queue q
-                   WHERE q.status = 'rollback_needed' AND q.next_retry_at <= steward.now()) THEN
+    stamp := steward.now();
+    stale := stamp - interval '2 minutes';
+    SELECT EXISTS (SELECT FROM public.workspace_provisioning_queue q WHERE q.status = 'processing' AND q.locked_at < stale)
+           OR EXISTS (SELECT FROM public.workspace_provisioning_queue q
+                       WHERE q.status = 'rollback_needed' AND q.next_retry_at <= stamp),
+           (SELECT q.next_retry_at FROM public.workspace_provisioning_queue q
+             WHERE q.status = 'pending' AND q.next_retry_at > stamp
+               AND (share = 10000 OR steward.is_in_share(q.project_id, share))
+             ORDER BY q.next_retry_at LIMIT 1)
+      INTO left_over, due;
+    IF left_over THEN
         reaped := steward.provision_reap(worker, interval '2 minutes', batch_limit);
     END IF;
-    -- Somebody may have put a job off to infinity.
-    SELECT ceil(extract(epoch FROM LEAST(q.next_retry_at, steward.now() + interval '1 day') - steward.now()) * 1000)
-      INTO next_due_ms
-      FROM public.workspace_provisioning_queue q
-     WHERE q.status = 'pending' AND q.next_retry_at > steward.now()
-       AND (share = 10000 OR steward.rollout_bucket('advisor_auto_provision', q.project_id) < share)
-     ORDER BY q.next_retry_at LIMIT 1;
+    -- What was reaped is due at a new moment, and somebody may have put a job off to infinity.
+    IF reaped > 0 THEN
+        next_due_ms := 0;
+    ELSIF due IS NOT NULL THEN
+        next_due_ms := ceil(extract(epoch FROM LEAST(due, stamp + interval '1 day') - stamp) * 1000);
+    END IF;
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION steward.provision_batch(text, int) IS

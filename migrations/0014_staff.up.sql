@@ -103,6 +103,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION steward.skill_set(uuid, uuid[]) IS 'a set of skills as it is stored: sorted, once each; raises on one that does not exist';
 
+-- Every count evaluates the checks anew, which costs less where an array is one constant than with IN.
 CREATE TABLE public.staff_profiles (
     id                       uuid                       PRIMARY KEY DEFAULT gen_random_uuid(),
     organization_id          uuid                       NOT NULL,
@@ -118,11 +119,11 @@ CREATE TABLE public.staff_profiles (
     unavailable_until        timestamptz,
     unavailable_reason       text,
     availability_source      varchar(20)                NOT NULL DEFAULT 'manual'
-        CONSTRAINT staff_profiles_source_check CHECK (availability_source IN ('manual', 'hr_system', 'supervisor_override')),
+        CONSTRAINT staff_profiles_source_check CHECK (availability_source = ANY ('{manual,hr_system,supervisor_override}'::text[])),
     escalation_chain_id      uuid                       REFERENCES auth.users ON DELETE SET NULL,
     hr_employee_id           varchar(50),
     role                     varchar(50)                NOT NULL DEFAULT 'staff'
-        CONSTRAINT staff_profiles_role_check CHECK (role IN ('staff', 'supervisor', 'admin')),
+        CONSTRAINT staff_profiles_role_check CHECK (role = ANY ('{staff,supervisor,admin}'::text[])),
     version                  int                        NOT NULL DEFAULT 0,
     created_at               timestamptz                NOT NULL DEFAULT steward.now(),
     updated_at               timestamptz                NOT NULL DEFAULT steward.now(),
@@ -174,6 +175,76 @@ CREATE TRIGGER increment_staff_version
         availability_source, escalation_chain_id, hr_employee_id, role ON public.staff_profiles
     FOR EACH ROW EXECUTE FUNCTION public.increment_version_column();
 COMMENT ON TRIGGER increment_staff_version ON public.staff_profiles IS 'optimistic locking';
+
+-- 232792560 is divided by every limit from 1 to 20, so that shares of different
+-- limits compare exactly and a tie is a tie.
+CREATE FUNCTION steward.free_share(count int, most int) RETURNS int
+    LANGUAGE sql IMMUTABLE AS $$ SELECT GREATEST(most - count, 0) * (232792560 / most) $$;
+COMMENT ON FUNCTION steward.free_share(int, int) IS 'the share of a limit that is free, in parts of 232792560';
+
+-- Where every unit is worth the same, the order of this index is the order of the
+-- score, so a decision looks at the head of it instead of everybody with the skill.
+CREATE TABLE steward.skill_holder (
+    organization_id  uuid NOT NULL,
+    user_id          uuid NOT NULL,
+    skill_id         uuid NOT NULL,
+    share            int  NOT NULL,
+    breadth          int  NOT NULL,
+    last_assigned_at timestamptz,
+    PRIMARY KEY (organization_id, user_id, skill_id),
+    CONSTRAINT skill_holder_person_fkey FOREIGN KEY (organization_id, user_id)
+        REFERENCES public.staff_profiles (organization_id, user_id) ON DELETE CASCADE
+);
+CREATE INDEX idx_skill_holder_order ON steward.skill_holder
+    (organization_id, skill_id, share DESC, breadth DESC, last_assigned_at NULLS FIRST, user_id);
+COMMENT ON TABLE steward.skill_holder IS 'who is available and below the own limit, once for each skill; kept by a trigger of staff_profiles';
+COMMENT ON COLUMN steward.skill_holder.share IS 'what is free of the own limit, as steward.free_share says it';
+COMMENT ON COLUMN steward.skill_holder.breadth IS 'how many skills the person has';
+COMMENT ON INDEX steward.idx_skill_holder_order IS 'the holders of a skill, the one to be given work next first';
+SELECT steward.protect('steward.skill_holder');
+REVOKE ALL ON steward.skill_holder FROM service_role;
+
+CREATE FUNCTION steward.staff_ranks() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off
+    AS $$
+DECLARE
+    free int := CASE WHEN NEW.availability_status = 'available'
+                     THEN steward.free_share(NEW.current_assignment_count, NEW.individual_wip_limit) ELSE 0 END;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF free > 0 AND NEW.skills = OLD.skills THEN
+            UPDATE steward.skill_holder h SET share = free, last_assigned_at = NEW.last_assigned_at
+             WHERE h.organization_id = NEW.organization_id AND h.user_id = NEW.user_id;
+            IF FOUND THEN
+                RETURN NULL;
+            END IF;
+        END IF;
+        DELETE FROM steward.skill_holder h WHERE h.organization_id = NEW.organization_id AND h.user_id = NEW.user_id;
+    END IF;
+    INSERT INTO steward.skill_holder (organization_id, user_id, skill_id, share, breadth, last_assigned_at)
+    SELECT NEW.organization_id, NEW.user_id, s.id, free, cardinality(NEW.skills), NEW.last_assigned_at
+      FROM unnest(NEW.skills) s(id) WHERE free > 0;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION steward.staff_ranks() IS 'keeps skill_holder';
+CREATE TRIGGER staff_ranks
+    AFTER INSERT OR UPDATE OF skills, individual_wip_limit, availability_status, current_assignment_count, last_assigned_at
+    ON public.staff_profiles FOR EACH ROW EXECUTE FUNCTION steward.staff_ranks();
+COMMENT ON TRIGGER staff_ranks ON public.staff_profiles IS 'keeps the order in which people are given work';
+
+CREATE FUNCTION steward.rank_everybody() RETURNS void
+    LANGUAGE sql AS $$
+    DELETE FROM steward.skill_holder;
+    INSERT INTO steward.skill_holder (organization_id, user_id, skill_id, share, breadth, last_assigned_at)
+    SELECT p.organization_id, p.user_id, s.id, steward.free_share(p.current_assignment_count, p.individual_wip_limit),
+           cardinality(p.skills), p.last_assigned_at
+      FROM public.staff_profiles p CROSS JOIN unnest(p.skills) s(id)
+     WHERE p.availability_status = 'available' AND p.current_assignment_count < p.individual_wip_limit;
+$$;
+COMMENT ON FUNCTION steward.rank_everybody() IS 'fills skill_holder where people were loaded past their triggers';
 
 -- Arrays have no foreign keys.  Every table with skills has one such trigger, whose
 -- arguments are the table, its column, the rows that count, and what they are.
@@ -268,3 +339,4 @@ GRANT SELECT ON public.organizational_units, public.skills, public.staff_profile
 SELECT steward.quarantine_restore('public.organizational_units');
 SELECT steward.quarantine_restore('public.skills');
 SELECT steward.quarantine_restore('public.staff_profiles');
+SELECT steward.rank_everybody();

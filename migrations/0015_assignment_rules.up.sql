@@ -74,7 +74,7 @@ COMMENT ON TRIGGER sla_configs_organization ON public.sla_configs IS 'fills orga
 CREATE FUNCTION steward.sla_moments(organization uuid, kind public.work_item_type, urgency public.priority_level, start timestamptz,
                                     deadline timestamptz DEFAULT NULL,
                                     OUT warn_at timestamptz, OUT sla_deadline timestamptz, OUT configured boolean)
-    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql STABLE AS $$
 DECLARE
     promise record;
 BEGIN

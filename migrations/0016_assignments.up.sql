@@ -20,7 +20,7 @@ CREATE TABLE public.assignments (
     warning_sent_at         timestamptz,
     breached_at             timestamptz,
     escalated_at            timestamptz,
-    escalation_recipient_id uuid                     REFERENCES auth.users,
+    escalation_recipient_id uuid,
     completed_at            timestamptz,
     override_reason         text,
     needs_review            boolean                  NOT NULL DEFAULT false,
@@ -57,7 +57,6 @@ CREATE INDEX idx_assignments_sla_warning ON public.assignments (warn_at)
 CREATE INDEX idx_assignments_completed ON public.assignments (completed_at) WHERE status IN ('completed', 'cancelled');
 -- Deleting a user would read the whole table once for each of these; few rows have any of them.
 CREATE INDEX idx_assignments_assigned_by ON public.assignments (assigned_by) WHERE assigned_by IS NOT NULL;
-CREATE INDEX idx_assignments_recipient ON public.assignments (escalation_recipient_id) WHERE escalation_recipient_id IS NOT NULL;
 CREATE INDEX idx_assignments_reassigned ON public.assignments (reassigned_from) WHERE reassigned_from IS NOT NULL;
 COMMENT ON TABLE public.assignments IS 'one row per decision about a work item; at most one per item is active';
 COMMENT ON COLUMN public.assignments.work_item_id IS 'the item''s name in the system it lives in';
@@ -68,6 +67,7 @@ COMMENT ON COLUMN public.assignments.warn_at IS 'when the share of the time that
 COMMENT ON COLUMN public.assignments.warning_sent_at IS 'when the assignee was warned; each once for a deadline';
 COMMENT ON COLUMN public.assignments.breached_at IS 'when the breach of this deadline was escalated, or stamped where nobody could be told';
 COMMENT ON COLUMN public.assignments.escalated_at IS 'when it was last escalated, by breach or by hand';
+COMMENT ON COLUMN public.assignments.escalation_recipient_id IS 'as its last escalation says, which has the foreign key';
 COMMENT ON COLUMN public.assignments.needs_review IS 'somebody has to decide what becomes of it: the assignee is on leave';
 COMMENT ON INDEX public.idx_assignments_active_unique IS 'a work item is with one person at a time, and can come again later';
 COMMENT ON INDEX public.idx_assignments_assignee_status_sla IS 'my work by deadline';
@@ -76,7 +76,6 @@ COMMENT ON INDEX public.idx_assignments_status_sla_covering IS 'open work by dea
 COMMENT ON INDEX public.idx_assignments_sla_partial IS 'the next breach';
 COMMENT ON INDEX public.idx_assignments_sla_warning IS 'the next warning';
 COMMENT ON INDEX public.idx_assignments_assigned_by IS 'what deleting a user looks through';
-COMMENT ON INDEX public.idx_assignments_recipient IS 'what deleting a user looks through';
 COMMENT ON INDEX public.idx_assignments_reassigned IS 'what deleting a user looks through';
 COMMENT ON INDEX public.idx_assignments_completed IS 'what is old enough to be archived';
 
@@ -88,20 +87,24 @@ COMMENT ON FUNCTION steward.item_lock_key(uuid, text, public.work_item_type) IS
 CREATE FUNCTION public.calculate_sla_deadline_fn() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    moments record;
-    held    int := COALESCE(NULLIF(current_setting('steward.items_held', true), '')::int, 0);
+    moments     record;
+    held_skills uuid[];
+    held        int := COALESCE(NULLIF(current_setting('steward.items_held', true), '')::int, 0);
 BEGIN
-    SELECT p.organization_id, p.unit_id INTO NEW.organization_id, NEW.unit_id
-      FROM public.staff_profiles p JOIN public.organizations o ON o.id = p.organization_id
-     WHERE p.user_id = NEW.assignee_id AND (NEW.organization_id IS NULL OR p.organization_id = NEW.organization_id)
-     ORDER BY o.is_default DESC, o.id LIMIT 1;
+    IF NEW.organization_id IS NULL THEN
+        SELECT p.organization_id INTO NEW.organization_id
+          FROM public.staff_profiles p JOIN public.organizations o ON o.id = p.organization_id
+         WHERE p.user_id = NEW.assignee_id ORDER BY o.is_default DESC, o.id LIMIT 1;
+    END IF;
+    SELECT p.unit_id, ARRAY(SELECT s.id FROM unnest(p.skills) s(id) WHERE s.id = ANY (NEW.required_skills)) INTO NEW.unit_id, held_skills
+      FROM public.staff_profiles p WHERE p.organization_id = NEW.organization_id AND p.user_id = NEW.assignee_id;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'user % is not a member of staff', NEW.assignee_id
             USING ERRCODE = 'foreign_key_violation', COLUMN = 'assignee_id', HINT = 'an assignee needs a row in staff_profiles';
     END IF;
-    IF NEW.required_skills <> '{}' THEN
-        NEW.required_skills := steward.skill_set(NEW.organization_id, NEW.required_skills);
-    END IF;
+    -- A skill that somebody has exists.
+    NEW.required_skills := CASE WHEN held_skills @> NEW.required_skills THEN held_skills
+                                ELSE steward.skill_set(NEW.organization_id, NEW.required_skills) END;
     -- Whoever gives the item away by hand must not wait for steward, which is doing so and
     -- would wait for him.  A bulk load locks only its beginning: locks are finite.
     IF NEW.status IN ('assigned', 'in_progress') AND held < 1000 THEN
@@ -109,7 +112,7 @@ BEGIN
             RAISE EXCEPTION 'work item % is being given to somebody at this moment', NEW.work_item_id
                 USING ERRCODE = 'lock_not_available', HINT = 'try again';
         END IF;
-        PERFORM set_config('steward.items_held', (held + 1)::text, true);
+        held := set_config('steward.items_held', (held + 1)::text, true);
     ELSIF NEW.status = 'completed' THEN
         NEW.completed_at := COALESCE(NEW.completed_at, GREATEST(steward.now(), NEW.sla_started_at, NEW.assigned_at));
     END IF;
@@ -206,6 +209,22 @@ CREATE TRIGGER increment_assignment_version
     FOR EACH ROW EXECUTE FUNCTION public.increment_version_column();
 COMMENT ON TRIGGER increment_assignment_version ON public.assignments IS 'optimistic locking';
 
+CREATE FUNCTION steward.recipient_exists() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM FROM auth.users u WHERE u.id = NEW.escalation_recipient_id FOR KEY SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no user %', NEW.escalation_recipient_id
+            USING ERRCODE = 'foreign_key_violation', COLUMN = 'escalation_recipient_id';
+    END IF;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION steward.recipient_exists() IS 'refuses a recipient who does not exist';
+CREATE TRIGGER recipient_exists BEFORE INSERT OR UPDATE OF escalation_recipient_id ON public.assignments
+    FOR EACH ROW WHEN (NEW.escalation_recipient_id IS NOT NULL AND current_user <> 'steward_owner')
+    EXECUTE FUNCTION steward.recipient_exists();
+COMMENT ON TRIGGER recipient_exists ON public.assignments IS 'a client names a recipient who exists';
+
 CREATE FUNCTION steward.assignment_moves() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -279,56 +298,20 @@ COMMENT ON TRIGGER staff_stays ON public.staff_profiles IS 'nobody''s profile be
 -- Counting.  A whole statement is counted at once, units before people and each
 -- in the order of ids, which is the order of locks everywhere: assignments,
 -- units, people.  So nobody waits in a circle.
--- Planning anew what is a few rows by index every time would cost more than doing it.
-CREATE FUNCTION steward.load_add(organizations uuid[], units uuid[], people uuid[], changes int[]) RETURNS void
+-- Planning anew what is a few rows by index every time would cost more than doing it,
+-- and so would doing for one row, which is nearly always all, what many need.
+CREATE FUNCTION public.update_staff_assignment_count() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off
     AS $$
 DECLARE
-    is_stale boolean;
-BEGIN
-    IF cardinality(units) > 1 THEN
-        PERFORM FROM public.organizational_units u WHERE u.id = ANY (units) ORDER BY u.id FOR NO KEY UPDATE;
-    END IF;
-    UPDATE public.organizational_units u SET current_assignment_count = GREATEST(u.current_assignment_count + d.change, 0)
-      FROM (SELECT x.unit, sum(x.change)::int AS change FROM unnest(units, changes) x(unit, change) GROUP BY x.unit) d
-     WHERE u.id = d.unit AND d.change <> 0;
-    IF cardinality(people) > 1 THEN
-        PERFORM FROM public.staff_profiles p WHERE p.user_id = ANY (people) AND p.organization_id = ANY (organizations)
-          ORDER BY p.user_id, p.organization_id FOR NO KEY UPDATE;
-    END IF;
-    -- Whoever is given work has to be there still, in the unit that was read before these locks were held.
-    WITH due AS MATERIALIZED (
-        SELECT x.organization, x.person, sum(x.change)::int AS change
-          FROM unnest(organizations, people, changes) x(organization, person, change) GROUP BY x.organization, x.person
-    ), done AS (
-        UPDATE public.staff_profiles p
-           SET current_assignment_count = GREATEST(p.current_assignment_count + d.change, 0),
-               last_assigned_at = CASE WHEN d.change > 0 THEN GREATEST(p.last_assigned_at, steward.now()) ELSE p.last_assigned_at END
-          FROM due d
-         WHERE p.organization_id = d.organization AND p.user_id = d.person AND d.change <> 0
-        RETURNING p.organization_id, p.user_id
-    )
-    SELECT EXISTS (SELECT FROM due d WHERE d.change > 0 AND (d.organization, d.person) NOT IN (SELECT n.organization_id, n.user_id FROM done n))
-      INTO is_stale;
-    IF is_stale OR EXISTS (SELECT FROM unnest(organizations, units, people, changes) x(organization, unit, person, change)
-                WHERE x.change > 0 AND NOT EXISTS (SELECT FROM public.staff_profiles p
-                          WHERE p.organization_id = x.organization AND p.user_id = x.person AND p.unit_id = x.unit)) THEN
-        RAISE EXCEPTION 'the assignee has just moved to another unit, or left'
-            USING ERRCODE = 'serialization_failure', HINT = 'try again';
-    END IF;
-END $$;
-COMMENT ON FUNCTION steward.load_add(uuid[], uuid[], uuid[], int[]) IS 'adds to the counts of units and people; one element per organisation, unit and person';
-
-CREATE FUNCTION public.update_staff_assignment_count() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
     organizations uuid[];
     units         uuid[];
     people        uuid[];
     changes       int[];
+    is_stale      boolean;
 BEGIN
     IF TG_OP = 'INSERT' THEN
         SELECT array_agg(n.organization_id), array_agg(n.unit_id), array_agg(n.assignee_id), array_agg(1)
@@ -349,8 +332,37 @@ BEGIN
                           FROM before_rows o WHERE o.status IN ('assigned', 'in_progress')) x
                  GROUP BY x.organization_id, x.unit_id, x.assignee_id HAVING sum(x.change) <> 0) c;
     END IF;
-    IF people IS NOT NULL THEN
-        PERFORM steward.load_add(organizations, units, people, changes);
+    -- Whoever is given work has to be there still, in the unit that was read before these locks were held.
+    IF people IS NULL THEN
+        RETURN NULL;
+    ELSIF cardinality(people) = 1 THEN
+        UPDATE public.organizational_units u SET current_assignment_count = GREATEST(u.current_assignment_count + changes[1], 0)
+         WHERE u.id = units[1];
+        UPDATE public.staff_profiles p
+           SET current_assignment_count = GREATEST(p.current_assignment_count + changes[1], 0),
+               last_assigned_at = CASE WHEN changes[1] > 0 THEN GREATEST(p.last_assigned_at, steward.now()) ELSE p.last_assigned_at END
+         WHERE p.organization_id = organizations[1] AND p.user_id = people[1] AND (changes[1] < 0 OR p.unit_id = units[1]);
+        is_stale := NOT FOUND AND changes[1] > 0;
+    ELSE
+        PERFORM FROM public.organizational_units u WHERE u.id = ANY (units) ORDER BY u.id FOR NO KEY UPDATE;
+        UPDATE public.organizational_units u SET current_assignment_count = GREATEST(u.current_assignment_count + d.change, 0)
+          FROM (SELECT x.unit, sum(x.change)::int AS change FROM unnest(units, changes) x(unit, change) GROUP BY x.unit) d
+         WHERE u.id = d.unit AND d.change <> 0;
+        PERFORM FROM public.staff_profiles p WHERE p.user_id = ANY (people) AND p.organization_id = ANY (organizations)
+          ORDER BY p.user_id, p.organization_id FOR NO KEY UPDATE;
+        UPDATE public.staff_profiles p
+           SET current_assignment_count = GREATEST(p.current_assignment_count + d.change, 0),
+               last_assigned_at = CASE WHEN d.change > 0 THEN GREATEST(p.last_assigned_at, steward.now()) ELSE p.last_assigned_at END
+          FROM (SELECT x.organization, x.person, sum(x.change)::int AS change
+                  FROM unnest(organizations, people, changes) x(organization, person, change) GROUP BY x.organization, x.person) d
+         WHERE p.organization_id = d.organization AND p.user_id = d.person AND d.change <> 0;
+        is_stale := EXISTS (SELECT FROM unnest(organizations, units, people, changes) x(organization, unit, person, change)
+                             WHERE x.change > 0 AND NOT EXISTS (SELECT FROM public.staff_profiles p
+                                       WHERE p.organization_id = x.organization AND p.user_id = x.person AND p.unit_id = x.unit));
+    END IF;
+    IF is_stale THEN
+        RAISE EXCEPTION 'the assignee has just moved to another unit, or left'
+            USING ERRCODE = 'serialization_failure', HINT = 'try again';
     END IF;
     RETURN NULL;
 END $$;
@@ -370,21 +382,21 @@ COMMENT ON TRIGGER update_assignment_count_delete ON public.assignments IS 'coun
 CREATE FUNCTION steward.staff_count_told() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    UPDATE public.organizational_units u
-       SET current_assignment_count = GREATEST(u.current_assignment_count + NEW.current_assignment_count
-               - CASE TG_OP WHEN 'UPDATE' THEN OLD.current_assignment_count ELSE 0 END, 0)
-     WHERE u.id = NEW.unit_id;
+    IF pg_trigger_depth() = 1 THEN
+        UPDATE public.organizational_units u
+           SET current_assignment_count = GREATEST(u.current_assignment_count + NEW.current_assignment_count
+                   - CASE TG_OP WHEN 'UPDATE' THEN OLD.current_assignment_count ELSE 0 END, 0)
+         WHERE u.id = NEW.unit_id;
+    END IF;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION steward.staff_count_told() IS 'adds to the count of the unit what a client said about a person';
 CREATE TRIGGER staff_count_told AFTER INSERT ON public.staff_profiles
-    FOR EACH ROW WHEN (NEW.current_assignment_count > 0 AND pg_trigger_depth() = 0 AND current_user <> 'steward_owner')
+    FOR EACH ROW WHEN (NEW.current_assignment_count > 0 AND current_user <> 'steward_owner')
     EXECUTE FUNCTION steward.staff_count_told();
 COMMENT ON TRIGGER staff_count_told ON public.staff_profiles IS 'a count that a client brings counts for the unit too';
 CREATE TRIGGER staff_count_retold AFTER UPDATE OF current_assignment_count ON public.staff_profiles
-    FOR EACH ROW WHEN (NEW.current_assignment_count <> OLD.current_assignment_count AND pg_trigger_depth() = 0
-                       AND current_user <> 'steward_owner')
-    EXECUTE FUNCTION steward.staff_count_told();
+    FOR EACH ROW WHEN (current_user <> 'steward_owner') EXECUTE FUNCTION steward.staff_count_told();
 COMMENT ON TRIGGER staff_count_retold ON public.staff_profiles IS 'a count that a client sets counts for the unit too';
 
 CREATE FUNCTION steward.recount_assignments(repair boolean DEFAULT true)

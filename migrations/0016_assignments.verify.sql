@@ -5,14 +5,14 @@ BEGIN
         'steward.recount_assignments(boolean)', 'steward.assignment_next(public.assignment_status)');
     PERFORM steward.require('trigger', 'public.skills.skill_in_work', 'public.assignments.calculate_sla_deadline', 'public.assignments.sla_restate',
         'public.assignments.assignment_lifecycle', 'public.assignments.increment_assignment_version',
-        'public.assignments.assignment_moves', 'public.assignments.update_assignment_count',
+        'public.assignments.recipient_exists', 'public.assignments.assignment_moves', 'public.assignments.update_assignment_count',
         'public.assignments.update_assignment_count_change', 'public.assignments.update_assignment_count_delete',
         'public.assignments.assignment_remember', 'public.staff_profiles.staff_moves', 'public.staff_profiles.staff_leaves',
         'public.staff_profiles.staff_stays');
     PERFORM steward.require('relation', 'public.idx_assignments_active_unique', 'public.idx_assignments_assignee_status_sla',
         'public.idx_assignments_unit', 'public.idx_assignments_status_sla_covering', 'public.idx_assignments_sla_partial',
         'public.idx_assignments_sla_warning', 'public.idx_assignments_completed', 'public.idx_assignment_history',
-        'public.idx_assignments_assigned_by', 'public.idx_assignments_recipient', 'public.idx_assignments_reassigned');
+        'public.idx_assignments_assigned_by', 'public.idx_assignments_reassigned');
     PERFORM steward.require('constraint', 'public.assignments.assignments_unit_fkey',
         'public.assignments.assignments_target_fkey', 'public.assignments.assignments_escalated_check',
         'public.assignments.assignments_completed_check');

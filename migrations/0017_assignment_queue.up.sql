@@ -19,6 +19,11 @@ CREATE TABLE public.assignment_queue (
     needs_review    boolean               NOT NULL DEFAULT false,
     flagged_at      timestamptz,
     notes           text,
+    warn_at         timestamptz,
+    sla_deadline    timestamptz,
+    warning_sent_at timestamptz,
+    breached_at     timestamptz,
+    escalation_recipient_id uuid          REFERENCES auth.users,
     CONSTRAINT unique_queued_item UNIQUE (organization_id, work_item_id, work_item_type),
     CONSTRAINT assignment_queue_target_fkey FOREIGN KEY (organization_id, target_unit_id)
         REFERENCES public.organizational_units (organization_id, id) ON DELETE SET NULL (target_unit_id)
@@ -30,10 +35,17 @@ CREATE INDEX idx_queue_target ON public.assignment_queue (organization_id, targe
 CREATE INDEX idx_queue_new ON public.assignment_queue (priority DESC, created_at, id) WHERE last_attempt_at IS NULL;
 CREATE INDEX idx_queue_stale_items ON public.assignment_queue (priority DESC, created_at, id) INCLUDE (last_attempt_at)
     WHERE NOT needs_review;
+CREATE INDEX idx_queue_sla_breach ON public.assignment_queue (sla_deadline) WHERE breached_at IS NULL;
+CREATE INDEX idx_queue_sla_warning ON public.assignment_queue (warn_at) WHERE warning_sent_at IS NULL;
 COMMENT ON CONSTRAINT assignment_queue_skills_check ON public.assignment_queue IS 'what an entry of idx_queue_serveable has room for';
 COMMENT ON TABLE public.assignment_queue IS 'work items that fit nobody at the moment; urgent first, then oldest first';
 COMMENT ON COLUMN public.assignment_queue.attempts IS 'how often a pass of the fallback found nobody; at ten somebody has to look, and the item stays';
 COMMENT ON COLUMN public.assignment_queue.reason IS 'why it fitted nobody the last time';
+COMMENT ON COLUMN public.assignment_queue.sla_deadline IS 'the deadline that the assignment will have: the clock runs since created_at; NULL is not watched';
+COMMENT ON COLUMN public.assignment_queue.warning_sent_at IS 'when whoever can find capacity was warned; once for a deadline';
+COMMENT ON COLUMN public.assignment_queue.breached_at IS 'when the breach of this deadline was escalated, or stamped where nobody could be told; the assignment takes it over';
+COMMENT ON INDEX public.idx_queue_sla_breach IS 'the next breach among what waits';
+COMMENT ON INDEX public.idx_queue_sla_warning IS 'the next warning among what waits';
 COMMENT ON INDEX public.idx_queue_priority_created IS 'the order in which the whole queue is served';
 COMMENT ON INDEX public.idx_queue_order IS 'the order in which the queue of an organisation is served';
 COMMENT ON INDEX public.idx_queue_serveable IS 'the next item of each set of skills; sets are sorted, so a walk finds those that somebody has';
@@ -58,6 +70,42 @@ COMMENT ON TRIGGER queue_check ON public.assignment_queue IS 'fills organization
 CREATE TRIGGER skill_in_queue BEFORE DELETE ON public.skills
     FOR EACH ROW EXECUTE FUNCTION steward.skill_in_use('public.assignment_queue', 'required_skills', 'true', 'an item that waits');
 COMMENT ON TRIGGER skill_in_queue ON public.skills IS 'a skill that waiting work needs is not deleted';
+
+-- The same promise as that of an assignment: from the same start, and kept when it is given to somebody.
+CREATE FUNCTION steward.queue_promise() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    moments record;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        moments := steward.sla_moments(NEW.organization_id, NEW.work_item_type, NEW.priority, NEW.created_at, NEW.sla_deadline);
+        NEW.sla_deadline := moments.sla_deadline;
+        NEW.warn_at := COALESCE(NEW.warn_at, moments.warn_at);
+        RETURN NEW;
+    END IF;
+    moments := steward.sla_moments(NEW.organization_id, NEW.work_item_type, NEW.priority, NEW.created_at,
+        CASE WHEN NEW.sla_deadline <> OLD.sla_deadline THEN NEW.sla_deadline END);
+    NEW.sla_deadline := moments.sla_deadline;
+    NEW.warn_at := moments.warn_at;
+    -- A promise that holds again is watched again.
+    IF NEW.warn_at > steward.now() THEN
+        NEW.warning_sent_at := NULL;
+    END IF;
+    IF NEW.sla_deadline > steward.now() THEN
+        NEW.breached_at := NULL;
+        NEW.escalation_recipient_id := NULL;
+    END IF;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION steward.queue_promise() IS 'fills both moments of the SLA, and recomputes them when what they follow from changes; a given deadline stays';
+CREATE TRIGGER queue_promise BEFORE INSERT ON public.assignment_queue
+    FOR EACH ROW EXECUTE FUNCTION steward.queue_promise();
+COMMENT ON TRIGGER queue_promise ON public.assignment_queue IS 'fills both moments of the SLA';
+CREATE TRIGGER queue_promise_change BEFORE UPDATE OF priority, work_item_type, created_at, sla_deadline ON public.assignment_queue
+    FOR EACH ROW WHEN (NEW.priority <> OLD.priority OR NEW.work_item_type <> OLD.work_item_type
+                       OR NEW.created_at <> OLD.created_at OR NEW.sla_deadline <> OLD.sla_deadline)
+    EXECUTE FUNCTION steward.queue_promise();
+COMMENT ON TRIGGER queue_promise_change ON public.assignment_queue IS 'the moments of the SLA follow priority, type and start';
 
 CREATE FUNCTION steward.queue_flag() RETURNS trigger
     LANGUAGE plpgsql AS $$

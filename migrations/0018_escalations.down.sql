@@ -12,11 +12,13 @@ SELECT steward.quarantine_put('public.escalation_events_archive');
 SELECT steward.quarantine_put('public.assignments_archive');
 SELECT steward.quarantine_put('public.escalation_events');
 
+DROP TRIGGER assignment_stays ON public.assignments;
 DROP TRIGGER assignment_archive ON public.assignments;
 DROP TABLE public.escalation_events_archive;
 DROP TABLE public.assignments_archive;
 DROP TABLE public.escalation_events;
 DROP FUNCTION steward.led_people();
+DROP FUNCTION steward.assignment_stays();
 DROP FUNCTION steward.assignment_archive();
 DROP FUNCTION steward.escalation_lifecycle();
 DROP FUNCTION steward.escalation_check();

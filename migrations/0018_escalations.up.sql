@@ -1,9 +1,12 @@
 -- Who had to look at what, and the archive: no deletion takes history along.
 
+-- Only people are foreign keys, which are what an escalation costs most.  The organisation
+-- is that of the assignment or the queued item.  An assignment is locked by whoever
+-- escalates it and takes its escalations along when it goes.
 CREATE TABLE public.escalation_events (
     id                uuid                     PRIMARY KEY DEFAULT gen_random_uuid(),
-    organization_id   uuid                     NOT NULL REFERENCES public.organizations,
-    assignment_id     uuid                     REFERENCES public.assignments,
+    organization_id   uuid                     NOT NULL,
+    assignment_id     uuid,
     queue_id          uuid,
     work_item_id      text                     NOT NULL,
     work_item_type    public.work_item_type    NOT NULL,
@@ -19,17 +22,16 @@ CREATE TABLE public.escalation_events (
     notes             text                     CONSTRAINT escalation_events_notes_check CHECK (length(notes) <= 1000),
     created_at        timestamptz              NOT NULL DEFAULT steward.now(),
     CONSTRAINT escalation_events_subject_check CHECK (num_nonnulls(assignment_id, queue_id) = 1),
-    CONSTRAINT escalation_events_breach_check CHECK (reason <> 'sla_breach' OR sla_deadline IS NOT NULL),
+    CONSTRAINT escalation_events_breach_check CHECK ((reason = 'sla_breach') = (sla_deadline IS NOT NULL)),
     CONSTRAINT escalation_events_acknowledged_check CHECK (acknowledged_at >= escalated_at),
     CONSTRAINT escalation_events_resolved_check CHECK (resolved_at >= escalated_at AND resolved_at >= acknowledged_at)
 );
-CREATE UNIQUE INDEX idx_escalation_once ON public.escalation_events (assignment_id, sla_deadline) WHERE reason = 'sla_breach';
-CREATE INDEX idx_escalation_assignment ON public.escalation_events (assignment_id);
+CREATE UNIQUE INDEX idx_escalation_once ON public.escalation_events (assignment_id, sla_deadline);
 CREATE INDEX idx_escalation_queue ON public.escalation_events (queue_id) WHERE queue_id IS NOT NULL;
 CREATE INDEX idx_escalation_to ON public.escalation_events (escalated_to_id, escalated_at);
 CREATE INDEX idx_escalation_from ON public.escalation_events (escalated_from_id, escalated_at);
 CREATE INDEX idx_escalation_unit ON public.escalation_events (unit_id, escalated_at);
-CREATE INDEX idx_escalation_date_reason ON public.escalation_events (escalated_at DESC, reason);
+CREATE INDEX idx_escalation_date_reason ON public.escalation_events (escalated_at, reason);
 CREATE INDEX idx_escalation_cleanup ON public.escalation_events (resolved_at) WHERE reason <> 'sla_breach' AND resolved_at IS NOT NULL;
 CREATE INDEX idx_escalation_by ON public.escalation_events (escalated_by) WHERE escalated_by IS NOT NULL;
 COMMENT ON TABLE public.escalation_events IS 'who had to look at an assignment or a queued item, and why; only the answer to it changes';
@@ -37,13 +39,12 @@ COMMENT ON COLUMN public.escalation_events.queue_id IS 'the queued item, where n
 COMMENT ON COLUMN public.escalation_events.escalated_to_id IS 'NULL: there was nobody to tell, and the administrators were alerted';
 COMMENT ON COLUMN public.escalation_events.escalated_by IS 'who did it by hand; NULL when steward did';
 COMMENT ON COLUMN public.escalation_events.sla_deadline IS 'the deadline that was missed';
-COMMENT ON INDEX public.idx_escalation_once IS 'one breach is escalated once, whatever crashes';
-COMMENT ON INDEX public.idx_escalation_assignment IS 'the escalations of an assignment';
+COMMENT ON INDEX public.idx_escalation_once IS 'one breach is escalated once, whatever crashes; also the escalations of an assignment';
 COMMENT ON INDEX public.idx_escalation_queue IS 'the escalations of a queued item';
 COMMENT ON INDEX public.idx_escalation_to IS 'what somebody was told';
 COMMENT ON INDEX public.idx_escalation_from IS 'what was escalated away from somebody';
 COMMENT ON INDEX public.idx_escalation_unit IS 'the escalations of a unit';
-COMMENT ON INDEX public.idx_escalation_date_reason IS 'the report';
+COMMENT ON INDEX public.idx_escalation_date_reason IS 'the report; ascending, for then the writer only ever adds at the end';
 COMMENT ON INDEX public.idx_escalation_by IS 'what deleting a user looks through';
 COMMENT ON INDEX public.idx_escalation_cleanup IS 'what retention removes';
 
@@ -53,7 +54,7 @@ DECLARE
     a public.assignments;
 BEGIN
     IF NEW.assignment_id IS NOT NULL THEN
-        SELECT * INTO a FROM public.assignments x WHERE x.id = NEW.assignment_id;
+        SELECT * INTO a FROM public.assignments x WHERE x.id = NEW.assignment_id FOR KEY SHARE;
         IF NOT FOUND OR NEW.organization_id <> a.organization_id THEN
             RAISE EXCEPTION 'there is no assignment % in that organisation', NEW.assignment_id
                 USING ERRCODE = 'foreign_key_violation', COLUMN = 'assignment_id', HINT = 'the organisation is the assignment''s';
@@ -79,6 +80,9 @@ CREATE TRIGGER escalation_check BEFORE INSERT ON public.escalation_events
                        OR (NEW.reason = 'sla_breach' AND NEW.sla_deadline IS NULL))
     EXECUTE FUNCTION steward.escalation_check();
 COMMENT ON TRIGGER escalation_check ON public.escalation_events IS 'fills from the assignment what the client did not say';
+CREATE TRIGGER escalation_organization_exists BEFORE INSERT ON public.escalation_events
+    FOR EACH ROW WHEN (current_user <> 'steward_owner' AND NEW.assignment_id IS NULL) EXECUTE FUNCTION steward.organization_exists();
+COMMENT ON TRIGGER escalation_organization_exists ON public.escalation_events IS 'a client names an organisation that exists';
 
 -- The audit: an event is told once, acknowledged once, resolved once, and leaves
 -- only into the archive or by retention, both of which act as the owner.
@@ -146,6 +150,15 @@ COMMENT ON FUNCTION steward.assignment_archive() IS 'moves an assignment that is
 CREATE TRIGGER assignment_archive BEFORE DELETE ON public.assignments
     FOR EACH ROW EXECUTE FUNCTION steward.assignment_archive();
 COMMENT ON TRIGGER assignment_archive ON public.assignments IS 'no deletion takes history along';
+CREATE FUNCTION steward.assignment_stays() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'an assignment keeps its id' USING ERRCODE = 'check_violation', COLUMN = 'id', HINT = 'its history names it';
+END $$;
+COMMENT ON FUNCTION steward.assignment_stays() IS 'refuses another id, which would leave the escalations behind';
+CREATE TRIGGER assignment_stays BEFORE UPDATE OF id ON public.assignments
+    FOR EACH ROW WHEN (NEW.id <> OLD.id) EXECUTE FUNCTION steward.assignment_stays();
+COMMENT ON TRIGGER assignment_stays ON public.assignments IS 'keeps escalations and their assignment together';
 
 -- Only of supervisors: an administrator sees the whole organisation by its units.  Who is
 -- led in one organisation, and not in another where the caller leads too, is left out.

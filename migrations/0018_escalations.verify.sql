@@ -4,8 +4,9 @@ BEGIN
         'public.escalation_events_archive');
     PERFORM steward.require('function', 'steward.led_people()');
     PERFORM steward.require('trigger', 'public.escalation_events.escalation_check',
-        'public.escalation_events.escalation_lifecycle', 'public.assignments.assignment_archive');
-    PERFORM steward.require('relation', 'public.idx_escalation_once', 'public.idx_escalation_assignment', 'public.idx_escalation_queue',
+        'public.escalation_events.escalation_organization_exists',
+        'public.escalation_events.escalation_lifecycle', 'public.assignments.assignment_archive', 'public.assignments.assignment_stays');
+    PERFORM steward.require('relation', 'public.idx_escalation_once', 'public.idx_escalation_queue',
         'public.idx_escalation_to', 'public.idx_escalation_from', 'public.idx_escalation_unit', 'public.idx_escalation_date_reason',
         'public.idx_escalation_cleanup', 'public.idx_escalation_by', 'public.idx_escalation_archive_assignment');
     IF (SELECT count(*) FROM pg_publication_tables

@@ -13,6 +13,7 @@ DROP FUNCTION steward.assign_explain(uuid, uuid[], uuid);
 DROP FUNCTION steward.queue_answer(public.assignment_queue);
 DROP FUNCTION steward.assignment_answer(public.assignments);
 DROP FUNCTION steward.assign_claim(uuid, uuid[], uuid, uuid, boolean, uuid, text, uuid[]);
+DROP FUNCTION steward.assign_head(uuid, uuid[]);
 DROP FUNCTION steward.assign_score(bigint);
 DROP FUNCTION steward.assign_candidates(uuid, uuid[], uuid);
 DROP FUNCTION steward.unit_rules(uuid, uuid[]);

@@ -51,8 +51,6 @@ CREATE FUNCTION steward.unit_rules(organization uuid, wanted uuid[])
 $$;
 COMMENT ON FUNCTION steward.unit_rules(uuid, uuid[]) IS 'what the rules that cover an item say about their units';
 
--- 232792560 is divided by every limit from 1 to 20, so that shares of different
--- limits compare exactly and a tie is a tie.
 CREATE FUNCTION steward.assign_candidates(organization uuid, wanted uuid[], target uuid)
     RETURNS TABLE (user_id uuid, unit_id uuid, role text, skills uuid[], stage int, points bigint, unit_points int, last_assigned_at timestamptz,
                    unit_count int, unit_limit int, person_version xid, unit_version xid)
@@ -76,8 +74,7 @@ CREATE FUNCTION steward.assign_candidates(organization uuid, wanted uuid[], targ
                 WHEN NOT u.is_admitted THEN 4
                 WHEN NOT u.has_room THEN 5
                 ELSE 6 END,
-           (30 * (GREATEST(p.individual_wip_limit - p.current_assignment_count, 0) * (232792560 / p.individual_wip_limit))::bigint
-            + u.points * 232792560::bigint),
+           30 * steward.free_share(p.current_assignment_count, p.individual_wip_limit)::bigint + u.points * 232792560::bigint,
            u.points, p.last_assigned_at, u.count, u."limit", p.xmin, u.version
       FROM public.staff_profiles p JOIN unit u ON u.id = p.unit_id
      WHERE p.organization_id = organization
@@ -88,6 +85,31 @@ COMMENT ON FUNCTION steward.assign_candidates(uuid, uuid[], uuid) IS
 CREATE FUNCTION steward.assign_score(points bigint) RETURNS numeric
     LANGUAGE sql IMMUTABLE AS $$ SELECT round(60 + points / 232792560.0, 2) $$;
 COMMENT ON FUNCTION steward.assign_score(bigint) IS 'the score of somebody who has all skills (40) and is available (20)';
+
+-- Without a target and without a rule about it every unit is worth 5, so whoever is
+-- the first of the holders of one of the skills and fits is the first of all.
+-- OFFSET 0 keeps the planner from beginning with everybody who is available.
+CREATE FUNCTION steward.assign_head(organization uuid, wanted uuid[])
+    RETURNS TABLE (user_id uuid, unit_id uuid, stage int, points bigint, unit_count int, unit_limit int, person_version xid, unit_version xid,
+                   eligible bigint)
+    LANGUAGE sql STABLE AS $$
+    SELECT h.user_id, p.unit_id, 6, 30 * h.share::bigint + 5 * 232792560::bigint, u.count, u."limit", p.version, u.version, count(*) OVER ()
+      FROM (SELECT s.user_id, s.share, s.breadth, s.last_assigned_at FROM steward.skill_holder s
+             WHERE s.organization_id = organization AND s.skill_id = wanted[1]
+             ORDER BY s.share DESC, s.breadth DESC, s.last_assigned_at NULLS FIRST, s.user_id LIMIT 5) h
+     CROSS JOIN LATERAL (
+           SELECT x.unit_id, x.xmin AS version FROM public.staff_profiles x
+            WHERE x.organization_id = organization AND x.user_id = h.user_id AND x.skills @> wanted
+              AND x.availability_status = 'available' AND x.current_assignment_count < x.individual_wip_limit OFFSET 0) p
+     CROSS JOIN LATERAL (
+           SELECT x.current_assignment_count AS count, x.unit_wip_limit AS "limit", x.xmin AS version FROM public.organizational_units x
+            WHERE x.id = p.unit_id AND x.current_assignment_count < x.unit_wip_limit OFFSET 0) u
+     WHERE NOT EXISTS (SELECT FROM public.assignment_rules r
+                        WHERE r.organization_id = organization AND r.is_active AND r.required_skills <@ wanted)
+     ORDER BY h.share DESC, h.breadth DESC, h.last_assigned_at NULLS FIRST, h.user_id LIMIT 1
+$$;
+COMMENT ON FUNCTION steward.assign_head(uuid, uuid[]) IS
+    'the best of the five with the most capacity for one of the skills, and how many of them are eligible; nobody where a rule covers the item, or others have to be looked at';
 
 -- Decides without a lock, locks, and is done if nothing that it decided on has
 -- changed since; else it decides again under the lock, so a busy unit serves in turn.
@@ -103,25 +125,31 @@ CREATE FUNCTION steward.assign_claim(organization uuid, skills uuid[], target_un
     SET effective_io_concurrency = 0
     AS $$
 DECLARE
-    best   record;
-    locked record;
-    held   uuid;
+    is_plain boolean := target_unit IS NULL AND exclude IS NULL AND within IS NULL AND rank IS NULL;
+    best     record;
+    locked   record;
+    held     uuid;
 BEGIN
     LOOP
         held := NULL;
         BEGIN
             LOOP
-                SELECT c.*, count(*) FILTER (WHERE c.stage = 6) OVER () AS eligible INTO best
-                  FROM (SELECT p.user_id, p.unit_id, p.stage, p.points, cardinality(p.skills) AS breadth, p.last_assigned_at,
-                               p.unit_count, p.unit_limit, p.person_version, p.unit_version
-                          FROM steward.assign_candidates(organization, assign_claim.skills, target_unit) p
-                         WHERE p.skills @> assign_claim.skills AND p.user_id IS DISTINCT FROM exclude
-                           AND CASE WHEN within IS NULL THEN true ELSE p.unit_id = within END
-                           AND CASE WHEN rank IS NULL THEN true ELSE p.role = rank END
-                         ORDER BY p.stage DESC, p.points DESC, breadth DESC, p.last_assigned_at NULLS FIRST, p.user_id
-                         LIMIT 50) c
-                 ORDER BY c.stage DESC, c.points DESC, c.breadth DESC, c.last_assigned_at NULLS FIRST, c.user_id
-                 LIMIT 1;
+                IF is_plain THEN
+                    SELECT * INTO best FROM steward.assign_head(organization, assign_claim.skills);
+                END IF;
+                IF NOT is_plain OR NOT FOUND THEN
+                    SELECT c.*, count(*) FILTER (WHERE c.stage = 6) OVER () AS eligible INTO best
+                      FROM (SELECT p.user_id, p.unit_id, p.stage, p.points, cardinality(p.skills) AS breadth, p.last_assigned_at,
+                                   p.unit_count, p.unit_limit, p.person_version, p.unit_version
+                              FROM steward.assign_candidates(organization, assign_claim.skills, target_unit) p
+                             WHERE p.skills @> assign_claim.skills AND p.user_id IS DISTINCT FROM exclude
+                               AND CASE WHEN within IS NULL THEN true ELSE p.unit_id = within END
+                               AND CASE WHEN rank IS NULL THEN true ELSE p.role = rank END
+                             ORDER BY p.stage DESC, p.points DESC, breadth DESC, p.last_assigned_at NULLS FIRST, p.user_id
+                             LIMIT 50) c
+                     ORDER BY c.stage DESC, c.points DESC, c.breadth DESC, c.last_assigned_at NULLS FIRST, c.user_id
+                     LIMIT 1;
+                END IF;
                 IF NOT FOUND OR best.stage < 6 THEN
                     eligible := 0;
                     reason := CASE COALESCE(best.stage, 1)
@@ -189,7 +217,7 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION steward.assign_claim(uuid, uuid[], uuid, uuid, boolean, uuid, text, uuid[]) IS
-    'the best person, if need be of one unit or one role, with unit and person locked until commit, of how many, counted up to 50; user_id NULL and a reason when nobody fits.  Whoever may hold a unit already is not patient: where he would have to wait, or the best is in a unit to avoid, he gets that unit alone';
+    'the best person, if need be of one unit or one role, with unit and person locked until commit, of how many, as far as it looked; user_id NULL and a reason when nobody fits.  Whoever may hold a unit already is not patient: where he would have to wait, or the best is in a unit to avoid, he gets that unit alone';
 
 CREATE FUNCTION steward.assignment_answer(a public.assignments) RETURNS jsonb
     LANGUAGE sql STABLE AS $$
@@ -277,9 +305,11 @@ BEGIN
     IF tenant IS NULL THEN
         SELECT o.id INTO tenant FROM public.organizations o WHERE o.is_default;
     END IF;
-    IF NOT EXISTS (SELECT FROM public.organizational_units u WHERE u.organization_id = tenant AND u.id = target_unit)
-       AND target_unit IS NOT NULL THEN
-        RAISE EXCEPTION 'there is no unit %', target_unit USING ERRCODE = 'foreign_key_violation', COLUMN = 'target_unit_id';
+    IF target_unit IS NOT NULL THEN
+        PERFORM FROM public.organizational_units u WHERE u.organization_id = tenant AND u.id = target_unit;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'there is no unit %', target_unit USING ERRCODE = 'foreign_key_violation', COLUMN = 'target_unit_id';
+        END IF;
     END IF;
     wanted := steward.skill_set(tenant, auto_assign.skills);
     IF explain THEN
@@ -300,7 +330,6 @@ BEGIN
     END IF;
 
     best := steward.assign_claim(tenant, wanted, target_unit);
-    RAISE LOG 'assign %: % eligible', work_item, best.eligible;
     IF best.user_id IS NOT NULL AND steward.queue_comes_first(tenant, best.user_id, auto_assign.priority) THEN
         best.user_id := NULL;
         best.reason := 'Work that waits already comes first';
@@ -309,20 +338,21 @@ BEGIN
         INSERT INTO public.assignment_queue (organization_id, work_item_id, work_item_type, required_skills, target_unit_id, priority, reason, requested_by)
         VALUES (tenant, work_item, kind, wanted, target_unit, auto_assign.priority, best.reason, auto_assign.requested_by)
         RETURNING * INTO q;
-        RAISE LOG 'assign %: queued, %', work_item, best.reason;
+        RAISE LOG E'assign %: % eligible\nassign %: queued, %', work_item, best.eligible, work_item, best.reason;
         RETURN steward.queue_answer(q) || '{"outcome": "queued"}';
     END IF;
-    BEGIN
-        INSERT INTO public.assignments (organization_id, work_item_id, work_item_type, assignee_id, priority, required_skills, target_unit_id)
-        VALUES (tenant, work_item, kind, best.user_id, auto_assign.priority, wanted, target_unit)
-        RETURNING * INTO a;
-    EXCEPTION WHEN unique_violation THEN
+    INSERT INTO public.assignments (organization_id, work_item_id, work_item_type, assignee_id, priority, required_skills, target_unit_id)
+    VALUES (tenant, work_item, kind, best.user_id, auto_assign.priority, wanted, target_unit)
+    ON CONFLICT (organization_id, work_item_id, work_item_type) WHERE status IN ('assigned', 'in_progress') DO NOTHING
+    RETURNING * INTO a;
+    IF NOT FOUND THEN
         -- Somebody has just given it away by hand.
         SELECT * INTO STRICT a FROM public.assignments x
          WHERE x.organization_id = tenant AND x.work_item_id = work_item AND x.work_item_type = kind AND x.status IN ('assigned', 'in_progress');
         RETURN steward.assignment_answer(a) || '{"outcome": "exists"}';
-    END;
-    RAISE LOG 'assign %: given to % with score %', work_item, best.user_id, best.score;
+    END IF;
+    -- Two lines in one: writing costs, and the unit waits.
+    RAISE LOG E'assign %: % eligible\nassign %: given to % with score %', work_item, best.eligible, work_item, best.user_id, best.score;
     RETURN steward.assignment_answer(a) || jsonb_build_object('outcome', 'assigned', 'score', best.score, 'eligible', best.eligible);
 END $$;
 COMMENT ON FUNCTION steward.auto_assign(text, public.work_item_type, uuid[], public.priority_level, uuid, uuid, uuid, boolean) IS
@@ -379,6 +409,13 @@ BEGIN
     DELETE FROM public.assignment_queue x
      WHERE x.organization_id = organization AND x.work_item_id = work_item AND x.work_item_type = kind
     RETURNING * INTO q;
+    IF assign_override.priority <> q.priority THEN
+        -- Another priority is another promise.
+        q.warn_at := NULL;
+        q.sla_deadline := NULL;
+        q.breached_at := NULL;
+        q.escalation_recipient_id := NULL;
+    END IF;
     IF existed THEN
         UPDATE public.assignments x
            SET assignee_id = assignee, assigned_at = steward.now(), assigned_by = actor, reassigned_from = a.assignee_id,
@@ -387,9 +424,11 @@ BEGIN
          WHERE x.id = a.id RETURNING * INTO a;
     ELSE
         INSERT INTO public.assignments (organization_id, work_item_id, work_item_type, assignee_id, assigned_by, priority, override_reason,
-                                        required_skills, target_unit_id, sla_started_at)
+                                        required_skills, target_unit_id, sla_started_at, warn_at, sla_deadline, warning_sent_at, breached_at,
+                                        escalated_at, escalation_recipient_id)
         VALUES (organization, work_item, kind, assignee, actor, COALESCE(assign_override.priority, q.priority, 'normal'),
-                assign_override.override_reason, COALESCE(NULLIF(assign_override.skills, '{}'), q.required_skills, '{}'), q.target_unit_id, q.created_at)
+                assign_override.override_reason, COALESCE(NULLIF(assign_override.skills, '{}'), q.required_skills, '{}'), q.target_unit_id,
+                q.created_at, q.warn_at, q.sla_deadline, q.breached_at, q.breached_at, q.breached_at, q.escalation_recipient_id)
         RETURNING * INTO a;
     END IF;
     INSERT INTO public.assignment_history (organization_id, unit_id, assignment_id, work_item_id, action, actor_id, detail)
@@ -469,9 +508,12 @@ BEGIN
         best := steward.assign_claim(q.organization_id, q.required_skills, q.target_unit_id, patient => false, avoid => avoid);
         IF best.user_id IS NOT NULL THEN
             DELETE FROM public.assignment_queue x WHERE x.id = item;
-            -- Who waited in the queue has waited: the clock of the promise began there.
-            INSERT INTO public.assignments (organization_id, work_item_id, work_item_type, assignee_id, priority, required_skills, target_unit_id, sla_started_at)
-            VALUES (q.organization_id, q.work_item_id, q.work_item_type, best.user_id, q.priority, q.required_skills, q.target_unit_id, q.created_at);
+            -- Who waited in the queue has waited: the clock of the promise began there, and a breach that
+            -- was escalated there is not again; of a deadline that is only near the assignee hears now.
+            INSERT INTO public.assignments (organization_id, work_item_id, work_item_type, assignee_id, priority, required_skills, target_unit_id,
+                                            sla_started_at, warn_at, sla_deadline, warning_sent_at, breached_at, escalated_at, escalation_recipient_id)
+            VALUES (q.organization_id, q.work_item_id, q.work_item_type, best.user_id, q.priority, q.required_skills, q.target_unit_id,
+                    q.created_at, q.warn_at, q.sla_deadline, q.breached_at, q.breached_at, q.breached_at, q.escalation_recipient_id);
             RAISE LOG 'assign %: taken from the queue, given to % with score %', q.work_item_id, best.user_id, best.score;
             outcome := 'assigned';
             RETURN;

@@ -5,6 +5,7 @@ BEGIN
         'steward.unit_rules(uuid, uuid[])',
         'steward.assign_candidates(uuid, uuid[], uuid)',
         'steward.assign_score(bigint)',
+        'steward.assign_head(uuid, uuid[])',
         'steward.assign_claim(uuid, uuid[], uuid, uuid, boolean, uuid, text, uuid[])',
         'steward.assignment_answer(public.assignments)',
         'steward.queue_answer(public.assignment_queue)',

@@ -10,7 +10,7 @@
 -- for writing to that may be just what raises.
 CREATE TABLE steward.sla_trouble (
     item     uuid        NOT NULL,
-    step     text        NOT NULL CONSTRAINT sla_trouble_step_check CHECK (step IN ('breach', 'warning', 'return')),
+    step     text        NOT NULL CONSTRAINT sla_trouble_step_check CHECK (step IN ('breach', 'warning', 'return', 'queued breach', 'queued warning')),
     attempts int         NOT NULL DEFAULT 1,
     retry_at timestamptz NOT NULL,
     state    text        NOT NULL,
@@ -21,7 +21,7 @@ CREATE TABLE steward.sla_trouble (
 );
 CREATE INDEX idx_sla_trouble_retry ON steward.sla_trouble (retry_at);
 COMMENT ON TABLE steward.sla_trouble IS 'items that raised when the monitor came to them; normally empty';
-COMMENT ON COLUMN steward.sla_trouble.item IS 'an assignment, or for a return a staff profile';
+COMMENT ON COLUMN steward.sla_trouble.item IS 'an assignment, a queued item, or for a return a staff profile';
 COMMENT ON COLUMN steward.sla_trouble.state IS 'the SQLSTATE';
 COMMENT ON INDEX steward.idx_sla_trouble_retry IS 'what is tried again next';
 
@@ -32,8 +32,8 @@ COMMENT ON INDEX public.idx_outbox_late IS 'what somebody is told too late and h
 -- ------------------------------------------------------------------- recipients
 -- Whom the person names if that one is available, else the nearest available
 -- supervisor on the way up the tree, else an administrator; among equals the
--- lowest user_id.  Two candidates per unit are enough, for only one of them can
--- be the person.  A unit is climbed from once, however many of its people ask.
+-- lowest user_id.  One candidate is enough where that is nobody who asks, and two
+-- always are.  A unit is climbed from once, however many of its people ask.
 CREATE FUNCTION steward.escalation_recipients(organizations uuid[], units uuid[], people uuid[])
     RETURNS TABLE (organization_id uuid, unit_id uuid, user_id uuid, recipient_id uuid)
     LANGUAGE sql STABLE AS $$
@@ -63,13 +63,13 @@ CREATE FUNCTION steward.escalation_recipients(organizations uuid[], units uuid[]
                               AND s.availability_status = 'available') l
                     ORDER BY l.user_id LIMIT 2)
                || CASE WHEN c.unit IS NULL THEN ARRAY[NULL, NULL]::uuid[] END
-          FROM climb c WHERE cardinality(c.leads) < 2
+          FROM climb c WHERE cardinality(c.leads) < 2 AND (c.leads[1] <> ALL (c.people)) IS NOT TRUE
     )
     SELECT a.organization, a.unit, a.person, a.chosen FROM asked a WHERE a.chosen IS NOT NULL
     UNION ALL
     SELECT c.organization, c.start, p.person, CASE WHEN c.leads[1] = p.person THEN c.leads[2] ELSE c.leads[1] END
       FROM climb c CROSS JOIN LATERAL unnest(c.people) p(person)
-     WHERE cardinality(c.leads) >= 2
+     WHERE cardinality(c.leads) >= 2 OR c.leads[1] <> ALL (c.people)
 $$;
 COMMENT ON FUNCTION steward.escalation_recipients(uuid[], uuid[], uuid[]) IS
     'who looks at what these people of these units missed: never themselves, never somebody who is not available, NULL when there is nobody';
@@ -181,6 +181,20 @@ BEGIN
                AND (SELECT t.retry_at FROM steward.sla_trouble t
                      WHERE t.item = p.id AND t.step = 'return' AND t.retry_at > stamp) IS NULL
              ORDER BY p.unavailable_until LIMIT most FOR NO KEY UPDATE OF p SKIP LOCKED) d;
+    WHEN 'queued breach' THEN
+        SELECT array_agg(d.id) INTO items FROM (
+            SELECT q.id FROM public.assignment_queue q
+             WHERE q.breached_at IS NULL AND q.sla_deadline <= stamp
+               AND (SELECT t.retry_at FROM steward.sla_trouble t
+                     WHERE t.item = q.id AND t.step = 'queued breach' AND t.retry_at > stamp) IS NULL
+             ORDER BY q.sla_deadline LIMIT most FOR NO KEY UPDATE OF q SKIP LOCKED) d;
+    WHEN 'queued warning' THEN
+        SELECT array_agg(d.id) INTO items FROM (
+            SELECT q.id FROM public.assignment_queue q
+             WHERE q.warning_sent_at IS NULL AND q.warn_at <= stamp
+               AND (SELECT t.retry_at FROM steward.sla_trouble t
+                     WHERE t.item = q.id AND t.step = 'queued warning' AND t.retry_at > stamp) IS NULL
+             ORDER BY q.warn_at LIMIT most FOR NO KEY UPDATE OF q SKIP LOCKED) d;
     END CASE;
     RETURN items;
 END $$;
@@ -196,7 +210,8 @@ DECLARE
     late uuid[];
 BEGIN
     WITH due AS MATERIALIZED (
-        SELECT a.id, a.organization_id, a.unit_id, a.assignee_id, a.work_item_id, a.work_item_type, a.sla_deadline
+        -- They are locked, so they stay in their place.
+        SELECT a.ctid AS place, a.id, a.organization_id, a.unit_id, a.assignee_id, a.work_item_id, a.work_item_type, a.sla_deadline
           FROM public.assignments a WHERE a.id = ANY (items)
     ), answer AS (
         SELECT r.*
@@ -212,7 +227,7 @@ BEGIN
         UPDATE public.assignments a
            SET breached_at = stamp, escalated_at = stamp, escalation_recipient_id = r.recipient_id,
                warning_sent_at = COALESCE(a.warning_sent_at, stamp)
-          FROM resolved r WHERE a.id = ANY (ARRAY[r.id])
+          FROM resolved r WHERE a.ctid = r.place
     ), event AS (
         INSERT INTO public.escalation_events
                (organization_id, assignment_id, work_item_id, work_item_type, unit_id, escalated_from_id, escalated_to_id,
@@ -220,19 +235,20 @@ BEGIN
         SELECT r.organization_id, r.id, r.work_item_id, r.work_item_type, r.unit_id, r.assignee_id, r.recipient_id,
                'sla_breach', r.sla_deadline, stamp
           FROM resolved r
-        ON CONFLICT (assignment_id, sla_deadline) WHERE reason = 'sla_breach' DO NOTHING
+        ON CONFLICT (assignment_id, sla_deadline) DO NOTHING
         RETURNING id, organization_id, assignment_id, work_item_id, work_item_type, escalated_from_id, escalated_to_id, sla_deadline
     ), told AS (
         INSERT INTO public.notification_outbox (organization_id, recipient_id, notification_type, delivery_method, payload)
         SELECT e.organization_id, t.recipient, 'sla_escalation', 'in_app',
-               jsonb_build_object('reference_type', 'assignment', 'reference_id', e.assignment_id,
-                   'message_en', t.en, 'message_ar', t.ar, 'metadata', w.metadata)
+               jsonb_set(jsonb_object(ARRAY['reference_type', 'assignment', 'reference_id', e.assignment_id::text,
+                   'message_en', t.en, 'message_ar', t.ar]), '{metadata}', w.metadata)
           FROM event e
          -- OFFSET 0, or each mention would be computed anew.
          CROSS JOIN LATERAL (SELECT steward.iso(e.sla_deadline) AS deadline, floor(extract(epoch FROM stamp - e.sla_deadline)) AS age OFFSET 0) m
          CROSS JOIN LATERAL (
-               SELECT jsonb_build_object('escalation_id', e.id, 'work_item_id', e.work_item_id, 'work_item_type', e.work_item_type,
-                          'sla_deadline', m.deadline, 'escalated_from_id', e.escalated_from_id, 'escalated_to_id', e.escalated_to_id)
+               SELECT jsonb_object(ARRAY['escalation_id', e.id::text, 'work_item_id', e.work_item_id,
+                          'work_item_type', e.work_item_type::text, 'sla_deadline', m.deadline,
+                          'escalated_from_id', e.escalated_from_id::text, 'escalated_to_id', e.escalated_to_id::text])
                       || CASE WHEN m.age > 60 THEN jsonb_build_object('late_seconds', m.age) ELSE '{}' END AS metadata OFFSET 0) w
          CROSS JOIN LATERAL (VALUES
                (e.escalated_from_id,
@@ -297,6 +313,122 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION steward.sla_warn(uuid[], timestamptz) IS 'warns the assignees of claimed assignments, once for a deadline';
 
+-- What waits has no assignee: whoever leads its unit can find capacity or give it
+-- to somebody by hand, and who asked for it is the other side.
+CREATE FUNCTION steward.queue_recipients(items uuid[])
+    RETURNS TABLE (id uuid, organization_id uuid, unit_id uuid, requested_by uuid, work_item_id text, work_item_type public.work_item_type,
+                   priority public.priority_level, warn_at timestamptz, sla_deadline timestamptz, recipient_id uuid)
+    LANGUAGE sql STABLE AS $$
+    WITH due AS MATERIALIZED (
+        SELECT q.* FROM public.assignment_queue q WHERE q.id = ANY (items)
+    ), answer AS (
+        SELECT r.*
+          FROM (SELECT array_agg(d.organization_id) AS organizations, array_agg(d.target_unit_id) AS units
+                  FROM (SELECT DISTINCT x.organization_id, x.target_unit_id FROM due x) d) w
+         CROSS JOIN LATERAL steward.escalation_recipients(w.organizations, w.units, '{}') r
+    )
+    -- FULL, because it cannot be a nested loop, which a low estimate would make it.
+    SELECT d.id, d.organization_id, d.target_unit_id, d.requested_by, d.work_item_id, d.work_item_type, d.priority, d.warn_at,
+           d.sla_deadline, r.recipient_id
+      FROM due d FULL JOIN answer r ON r.organization_id = d.organization_id
+                                   AND COALESCE(r.unit_id, r.organization_id) = COALESCE(d.target_unit_id, d.organization_id)
+$$;
+COMMENT ON FUNCTION steward.queue_recipients(uuid[]) IS 'queued items with whoever leads their unit, NULL when there is nobody';
+
+CREATE FUNCTION steward.queue_breach(items uuid[], stamp timestamptz, OUT done int, OUT unserved int)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    late uuid[];
+BEGIN
+    WITH resolved AS MATERIALIZED (
+        SELECT * FROM steward.queue_recipients(items)
+    ), stamped AS (
+        UPDATE public.assignment_queue q
+           SET breached_at = stamp, escalation_recipient_id = r.recipient_id, warning_sent_at = COALESCE(q.warning_sent_at, stamp)
+          FROM resolved r WHERE q.id = ANY (ARRAY[r.id])
+    ), event AS (
+        INSERT INTO public.escalation_events
+               (organization_id, queue_id, work_item_id, work_item_type, unit_id, escalated_from_id, escalated_to_id,
+                reason, sla_deadline, escalated_at)
+        SELECT r.organization_id, r.id, r.work_item_id, r.work_item_type, r.unit_id, COALESCE(r.requested_by, r.recipient_id), r.recipient_id,
+               'sla_breach', r.sla_deadline, stamp
+          FROM resolved r
+         WHERE COALESCE(r.requested_by, r.recipient_id) IS NOT NULL
+        RETURNING id, organization_id, queue_id, work_item_id, work_item_type, escalated_from_id, escalated_to_id, sla_deadline
+    ), told AS (
+        INSERT INTO public.notification_outbox (organization_id, recipient_id, notification_type, delivery_method, payload)
+        SELECT e.organization_id, t.recipient, 'sla_escalation', 'in_app',
+               jsonb_build_object('reference_type', 'assignment_queue', 'reference_id', e.queue_id,
+                   'message_en', t.en, 'message_ar', t.ar, 'metadata', w.metadata)
+          FROM event e
+         CROSS JOIN LATERAL (SELECT steward.iso(e.sla_deadline) AS deadline, floor(extract(epoch FROM stamp - e.sla_deadline)) AS age OFFSET 0) m
+         CROSS JOIN LATERAL (
+               SELECT jsonb_build_object('escalation_id', e.id, 'work_item_id', e.work_item_id, 'work_item_type', e.work_item_type,
+                          'sla_deadline', m.deadline, 'escalated_from_id', e.escalated_from_id, 'escalated_to_id', e.escalated_to_id)
+                      || CASE WHEN m.age > 60 THEN jsonb_build_object('late_seconds', m.age) ELSE '{}' END AS metadata OFFSET 0) w
+         CROSS JOIN LATERAL (VALUES
+               (CASE WHEN e.escalated_from_id IS DISTINCT FROM e.escalated_to_id THEN e.escalated_from_id END,
+                format('%s %s still waits and missed its deadline of %s%s', e.work_item_type, e.work_item_id, m.deadline,
+                       CASE WHEN e.escalated_to_id IS NOT NULL THEN '; it was escalated to supervisor' END),
+                format('لا يزال العنصر %s في الانتظار وتجاوز موعده النهائي %s%s', e.work_item_id, m.deadline,
+                       CASE WHEN e.escalated_to_id IS NOT NULL THEN ' وتم تصعيده إلى المشرف' END)),
+               (e.escalated_to_id,
+                format('You have an escalated item: %s %s waits in the queue and missed its deadline of %s', e.work_item_type, e.work_item_id, m.deadline),
+                format('لديك عنصر مصعّد: العنصر %s في قائمة الانتظار وتجاوز موعده النهائي %s', e.work_item_id, m.deadline))) t(recipient, en, ar)
+         WHERE t.recipient IS NOT NULL
+        RETURNING recipient_id, payload -> 'metadata' ? 'late_seconds' AS late
+    )
+    SELECT (SELECT count(*) FROM resolved), (SELECT count(*) FROM resolved r WHERE r.recipient_id IS NULL),
+           array_agg(DISTINCT t.recipient_id) FILTER (WHERE t.late)
+      INTO done, unserved, late
+      FROM told t;
+
+    IF late IS NOT NULL THEN
+        PERFORM steward.outbox_fold('sla_escalation', late);
+    END IF;
+    IF unserved > 0 THEN
+        PERFORM steward.sla_alert('sla_no_recipient', array_agg(q.id), array_agg(q.organization_id),
+                    array_agg(format('%s %s waits and missed its deadline, and there is nobody to escalate it to', q.work_item_type, q.work_item_id)),
+                    array_agg(format('العنصر %s في الانتظار وتجاوز موعده النهائي ولا يوجد من يُصعَّد إليه', q.work_item_id)),
+                    array_agg(floor(extract(epoch FROM stamp - q.sla_deadline))::bigint))
+           FROM public.assignment_queue q
+          WHERE q.id = ANY (items) AND q.escalation_recipient_id IS NULL;
+    END IF;
+END $$;
+COMMENT ON FUNCTION steward.queue_breach(uuid[], timestamptz) IS
+    'escalates claimed queued items: event, stamps and two notices each; unserved: those that nobody could be told of but the administrators and who asked';
+
+CREATE FUNCTION steward.queue_warn(items uuid[], stamp timestamptz, OUT done int)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    late uuid[];
+BEGIN
+    WITH resolved AS MATERIALIZED (
+        SELECT * FROM steward.queue_recipients(items)
+    ), stamped AS (
+        UPDATE public.assignment_queue q SET warning_sent_at = stamp WHERE q.id = ANY (items)
+    ), told AS (
+        INSERT INTO public.notification_outbox (organization_id, recipient_id, notification_type, delivery_method, payload)
+        SELECT r.organization_id, COALESCE(r.recipient_id, r.requested_by), 'sla_warning', 'in_app',
+               jsonb_build_object('reference_type', 'assignment_queue', 'reference_id', r.id,
+                   'message_en', format('%s %s waits in the queue and is due at %s', r.work_item_type, r.work_item_id, m.deadline),
+                   'message_ar', format('العنصر %s في قائمة الانتظار ومستحق في %s', r.work_item_id, m.deadline),
+                   'metadata', jsonb_build_object('work_item_id', r.work_item_id, 'work_item_type', r.work_item_type,
+                                   'priority', r.priority, 'sla_deadline', m.deadline)
+                               || CASE WHEN m.age > 60 THEN jsonb_build_object('late_seconds', m.age) ELSE '{}' END)
+          FROM resolved r
+         CROSS JOIN LATERAL (SELECT steward.iso(r.sla_deadline) AS deadline, floor(extract(epoch FROM stamp - r.warn_at)) AS age OFFSET 0) m
+         WHERE r.sla_deadline > stamp AND COALESCE(r.recipient_id, r.requested_by) IS NOT NULL
+        RETURNING recipient_id, payload -> 'metadata' ? 'late_seconds' AS late
+    )
+    SELECT count(*), array_agg(DISTINCT t.recipient_id) FILTER (WHERE t.late) INTO done, late FROM told t;
+    IF late IS NOT NULL THEN
+        PERFORM steward.outbox_fold('sla_warning', late);
+    END IF;
+END $$;
+COMMENT ON FUNCTION steward.queue_warn(uuid[], timestamptz) IS
+    'warns whoever leads the unit of claimed queued items, else who asked for them, once for a deadline';
+
 -- Tries claimed items together, and when that raises in eighths, until what raises
 -- is alone.  That is put off, for longer each time, and an administrator hears of
 -- it: at once, or where others were only in the way, when it does not pass.
@@ -321,6 +453,10 @@ BEGIN
             UPDATE public.staff_profiles SET availability_status = 'available', unavailable_until = NULL, unavailable_reason = NULL
              WHERE id = ANY (items);
             GET DIAGNOSTICS done = ROW_COUNT;
+        WHEN 'queued breach' THEN
+            SELECT b.done, b.unserved INTO done, unserved FROM steward.queue_breach(items, stamp) b;
+        WHEN 'queued warning' THEN
+            done := steward.queue_warn(items, stamp);
         END CASE;
         DELETE FROM steward.sla_trouble t WHERE t.item = ANY (items) AND t.step = sla_step.step;
         RETURN;
@@ -355,7 +491,8 @@ BEGIN
                                       ARRAY[format('تعذّرت متابعة العنصر %s: %s', items[1], problem)], ARRAY[0])
                FROM public.organizations o
               WHERE o.id = COALESCE((SELECT a.organization_id FROM public.assignments a WHERE a.id = items[1]),
-                                    (SELECT p.organization_id FROM public.staff_profiles p WHERE p.id = items[1]));
+                                    (SELECT p.organization_id FROM public.staff_profiles p WHERE p.id = items[1]),
+                                    (SELECT q.organization_id FROM public.assignment_queue q WHERE q.id = items[1]));
         EXCEPTION WHEN OTHERS THEN
             -- The outbox may be what raises; the row of sla_trouble says it anyway.
             RAISE WARNING 'SLA: no administrator could be alerted: %', SQLERRM;
@@ -382,6 +519,10 @@ BEGIN
                    ((SELECT p.unavailable_until FROM public.staff_profiles p
                       WHERE p.availability_status <> 'available' AND p.unavailable_until > stamp
                       ORDER BY p.unavailable_until LIMIT 1)),
+                   ((SELECT q.warn_at FROM public.assignment_queue q
+                      WHERE q.warning_sent_at IS NULL AND q.warn_at > stamp ORDER BY q.warn_at LIMIT 1)),
+                   ((SELECT q.sla_deadline FROM public.assignment_queue q
+                      WHERE q.breached_at IS NULL AND q.sla_deadline > stamp ORDER BY q.sla_deadline LIMIT 1)),
                    ((SELECT t.retry_at FROM steward.sla_trouble t WHERE t.retry_at > stamp ORDER BY t.retry_at LIMIT 1)),
                    ((SELECT stamp + interval '1 s' FROM public.assignments a
                       WHERE a.status IN ('assigned', 'in_progress') AND a.breached_at IS NULL AND a.sla_deadline <= stamp
@@ -394,7 +535,15 @@ BEGIN
                    ((SELECT stamp + interval '1 s' FROM public.staff_profiles p
                       WHERE p.availability_status <> 'available' AND p.unavailable_until <= stamp
                         AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = p.id AND t.step = 'return') IS NULL
-                      ORDER BY p.unavailable_until LIMIT 1))
+                      ORDER BY p.unavailable_until LIMIT 1)),
+                   ((SELECT stamp + interval '1 s' FROM public.assignment_queue q
+                      WHERE q.breached_at IS NULL AND q.sla_deadline <= stamp
+                        AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = q.id AND t.step = 'queued breach') IS NULL
+                      ORDER BY q.sla_deadline LIMIT 1)),
+                   ((SELECT stamp + interval '1 s' FROM public.assignment_queue q
+                      WHERE q.warning_sent_at IS NULL AND q.warn_at <= stamp
+                        AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = q.id AND t.step = 'queued warning') IS NULL
+                      ORDER BY q.warn_at LIMIT 1))
                    ) m(moment)) n
      WHERE n.moment IS NOT NULL;
 END $$;
@@ -420,17 +569,19 @@ DECLARE
     part  record;
 BEGIN
     warned := 0; escalated := 0; unserved := 0; returned := 0;
-    FOREACH step IN ARRAY '{breach, warning, return}'::text[] LOOP
+    -- What waits comes last: whoever gives it away by hand holds units when he comes to it, and
+    -- nothing after this waits for units.
+    FOREACH step IN ARRAY '{breach, warning, return, queued breach, queued warning}'::text[] LOOP
         items := steward.sla_claim(step, room, stamp);
         CONTINUE WHEN items IS NULL;
         part := steward.sla_step(step, items, stamp, worker);
-        CASE step
-        WHEN 'breach' THEN
-            escalated := part.done;
-            unserved := part.unserved;
-        WHEN 'warning' THEN
-            warned := part.done;
-        WHEN 'return' THEN
+        CASE
+        WHEN step IN ('breach', 'queued breach') THEN
+            escalated := escalated + part.done;
+            unserved := unserved + part.unserved;
+        WHEN step IN ('warning', 'queued warning') THEN
+            warned := warned + part.done;
+        WHEN step = 'return' THEN
             returned := part.done;
         END CASE;
         room := room - cardinality(items);
@@ -475,9 +626,17 @@ BEGIN
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION steward.sla_wake() IS 'wakes the monitor, on the channel steward_sla';
-CREATE TRIGGER sla_wake AFTER INSERT ON public.assignments
-    FOR EACH ROW WHEN (NEW.status IN ('assigned', 'in_progress') AND LEAST(NEW.warn_at, NEW.sla_deadline) <= steward.now() + interval '40 s')
-    EXECUTE FUNCTION steward.sla_wake();
+-- A condition of the trigger would be planned again by every insert.
+CREATE FUNCTION steward.sla_wake_new() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.status IN ('assigned', 'in_progress') AND LEAST(NEW.warn_at, NEW.sla_deadline) <= steward.now() + interval '40 s' THEN
+        PERFORM pg_notify('steward_sla', '');
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION steward.sla_wake_new() IS 'wakes the monitor where new work is due before it looks by itself';
+CREATE TRIGGER sla_wake AFTER INSERT ON public.assignments FOR EACH ROW EXECUTE FUNCTION steward.sla_wake_new();
 COMMENT ON TRIGGER sla_wake ON public.assignments IS 'a deadline that comes soon';
 CREATE TRIGGER sla_wake_change
     AFTER UPDATE OF assignee_id, status, priority, work_item_type, assigned_at, sla_started_at, warn_at, sla_deadline ON public.assignments
@@ -488,6 +647,11 @@ CREATE TRIGGER sla_wake_change
                             OR (NEW.breached_at IS NULL AND NEW.sla_deadline <= steward.now() + interval '40 s')))
     EXECUTE FUNCTION steward.sla_wake();
 COMMENT ON TRIGGER sla_wake_change ON public.assignments IS 'a deadline that comes soon now, or to somebody who was not warned';
+CREATE TRIGGER sla_wake AFTER INSERT OR UPDATE OF priority, work_item_type, created_at, sla_deadline ON public.assignment_queue
+    FOR EACH ROW WHEN (NEW.breached_at IS NULL
+                       AND LEAST(CASE WHEN NEW.warning_sent_at IS NULL THEN NEW.warn_at END, NEW.sla_deadline) <= steward.now() + interval '40 s')
+    EXECUTE FUNCTION steward.sla_wake();
+COMMENT ON TRIGGER sla_wake ON public.assignment_queue IS 'a deadline that comes soon for what waits';
 CREATE TRIGGER sla_wake AFTER INSERT OR UPDATE OF availability_status, unavailable_until ON public.staff_profiles
     FOR EACH ROW WHEN (NEW.availability_status <> 'available' AND NEW.unavailable_until <= steward.now() + interval '40 s')
     EXECUTE FUNCTION steward.sla_wake();
@@ -696,7 +860,7 @@ CREATE FUNCTION steward.queue_exhausted() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF EXISTS (SELECT FROM public.escalation_events e
-                WHERE e.queue_id = NEW.id AND (e.resolved_at IS NULL OR e.escalated_by IS NULL)) THEN
+                WHERE e.queue_id = NEW.id AND e.reason = 'capacity_exhaustion' AND (e.resolved_at IS NULL OR e.escalated_by IS NULL)) THEN
         RETURN NULL;
     END IF;
     PERFORM steward.queue_raise(NEW, NULL, left(format('%s attempts found nobody%s', NEW.attempts, ': ' || NEW.reason), 1000));

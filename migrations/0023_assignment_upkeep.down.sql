@@ -15,6 +15,14 @@ DELETE FROM steward.job_schedule WHERE to_regprocedure(call) = ANY (ARRAY[
     'steward.job_recount_assignments(timestamptz)']::regprocedure[]);
 SELECT steward.quarantine_put('steward.upkeep', 'true', 'steward.upkeep 0023');
 
+DROP FUNCTION steward.item_story(text);
+DROP FUNCTION steward.item_show(text);
+DROP FUNCTION steward.load_list();
+DROP FUNCTION steward.escalation_list(int);
+DROP FUNCTION steward.overdue_count();
+DROP FUNCTION steward.overdue_list(int);
+DROP FUNCTION steward.queue_list(int);
+DROP FUNCTION steward.person_email(uuid);
 DROP FUNCTION steward.unit_capacity();
 DROP FUNCTION steward.staff_load();
 DROP FUNCTION steward.escalation_trend();

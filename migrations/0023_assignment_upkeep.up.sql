@@ -114,7 +114,8 @@ BEGIN
     -- What is not watched any more cannot be in trouble.
     DELETE FROM steward.sla_trouble t
      WHERE t.retry_at < steward.now() - interval '1 day' AND t.step <> 'return'
-       AND NOT EXISTS (SELECT FROM public.assignments a WHERE a.id = t.item AND a.status IN ('assigned', 'in_progress'));
+       AND NOT EXISTS (SELECT FROM public.assignments a WHERE a.id = t.item AND a.status IN ('assigned', 'in_progress'))
+       AND NOT EXISTS (SELECT FROM public.assignment_queue q WHERE q.id = t.item);
     message := format('%s assignments archived', rows) || COALESCE(', ' || NULLIF(forgotten, 0) || ' lines of history removed', '');
 END $$;
 COMMENT ON FUNCTION steward.job_archive_assignments(timestamptz) IS
@@ -253,3 +254,144 @@ CREATE FUNCTION steward.unit_capacity() RETURNS SETOF steward.unit_capacity
 COMMENT ON FUNCTION steward.unit_capacity() IS 'the view of this name, over all organisations';
 GRANT EXECUTE ON FUNCTION steward.queue_depth(), steward.escalation_rate(), steward.sla_compliance(), steward.sla_monitor_duration(),
     steward.escalation_trend(), steward.staff_load(), steward.unit_capacity() TO steward_worker;
+
+-- ------------------------------------------------------- what stewardctl shows
+CREATE FUNCTION steward.person_email(person uuid) RETURNS text
+    LANGUAGE sql STABLE AS $$ SELECT COALESCE((SELECT u.email FROM auth.users u WHERE u.id = person), person::text) $$;
+COMMENT ON FUNCTION steward.person_email(uuid) IS 'how an operator recognises somebody';
+
+CREATE FUNCTION steward.queue_list(most int DEFAULT 1000)
+    RETURNS TABLE (place bigint, id uuid, work_item_id text, work_item_type public.work_item_type, priority public.priority_level,
+                   unit text, required_skills text, created_at timestamptz, waiting_seconds bigint, sla_deadline timestamptz, attempts int,
+                   needs_review boolean, reason text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT row_number() OVER (PARTITION BY q.organization_id ORDER BY q.priority DESC, q.created_at, q.id),
+           q.id, q.work_item_id, q.work_item_type, q.priority,
+           (SELECT u.name_en FROM public.organizational_units u WHERE u.id = q.target_unit_id),
+           (SELECT string_agg(s.name_en, ', ' ORDER BY s.name_en) FROM public.skills s WHERE s.id = ANY (q.required_skills)),
+           q.created_at, extract(epoch FROM steward.now() - q.created_at)::bigint, q.sla_deadline, q.attempts, q.needs_review, q.reason
+      FROM (SELECT * FROM public.assignment_queue x ORDER BY x.priority DESC, x.created_at, x.id LIMIT most) q
+     ORDER BY q.priority DESC, q.created_at, q.id
+$$;
+COMMENT ON FUNCTION steward.queue_list(int) IS 'what waits, in the order in which it is served, and why; place is within the organisation';
+
+CREATE FUNCTION steward.overdue_list(most int DEFAULT 1000)
+    RETURNS TABLE (id uuid, work_item_id text, work_item_type public.work_item_type, priority public.priority_level, status text,
+                   assignee text, unit text, sla_deadline timestamptz, overdue_seconds bigint, escalated_at timestamptz, escalated_to text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT o.id, o.work_item_id, o.work_item_type, o.priority, o.status, steward.person_email(o.assignee_id),
+           (SELECT u.name_en FROM public.organizational_units u WHERE u.id = o.unit_id), o.sla_deadline,
+           extract(epoch FROM steward.now() - o.sla_deadline)::bigint, o.escalated_at, steward.person_email(o.escalation_recipient_id)
+      FROM (SELECT a.id, a.work_item_id, a.work_item_type, a.priority, a.status::text, a.assignee_id, a.unit_id, a.sla_deadline,
+                   a.escalated_at, a.escalation_recipient_id
+              FROM public.assignments a WHERE a.status IN ('assigned', 'in_progress') AND a.sla_deadline <= steward.now()
+            UNION ALL
+            SELECT q.id, q.work_item_id, q.work_item_type, q.priority, 'queued', NULL, q.target_unit_id, q.sla_deadline,
+                   q.breached_at, q.escalation_recipient_id
+              FROM public.assignment_queue q WHERE q.sla_deadline <= steward.now()
+             ORDER BY sla_deadline, id LIMIT most) o
+     ORDER BY o.sla_deadline, o.id
+$$;
+COMMENT ON FUNCTION steward.overdue_list(int) IS 'open and waiting work past its deadline, the longest first, and to whom that was escalated';
+
+CREATE FUNCTION steward.overdue_count() RETURNS TABLE (overdue bigint, unserved bigint, oldest timestamptz)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT count(*), count(*) FILTER (WHERE o.breached_at IS NOT NULL AND o.escalation_recipient_id IS NULL), min(o.sla_deadline)
+      FROM (SELECT a.breached_at, a.escalation_recipient_id, a.sla_deadline FROM public.assignments a
+             WHERE a.status IN ('assigned', 'in_progress') AND a.sla_deadline <= steward.now()
+            UNION ALL
+            SELECT q.breached_at, q.escalation_recipient_id, q.sla_deadline FROM public.assignment_queue q
+             WHERE q.sla_deadline <= steward.now()) o
+$$;
+COMMENT ON FUNCTION steward.overdue_count() IS 'how much open and waiting work is past its deadline, and how much of it nobody was told of but the administrators';
+
+CREATE FUNCTION steward.escalation_list(most int DEFAULT 1000)
+    RETURNS TABLE (id uuid, reason public.escalation_reason, work_item_id text, work_item_type public.work_item_type, unit text,
+                   escalated_from text, escalated_to text, escalated_at timestamptz, age_seconds bigint, acknowledged_at timestamptz, notes text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT e.id, e.reason, e.work_item_id, e.work_item_type,
+           (SELECT u.name_en FROM public.organizational_units u WHERE u.id = e.unit_id),
+           steward.person_email(e.escalated_from_id), steward.person_email(e.escalated_to_id), e.escalated_at,
+           extract(epoch FROM steward.now() - e.escalated_at)::bigint, e.acknowledged_at, e.notes
+      FROM (SELECT * FROM public.escalation_events x WHERE x.resolved_at IS NULL ORDER BY x.escalated_at DESC, x.id LIMIT most) e
+     ORDER BY e.escalated_at DESC, e.id
+$$;
+COMMENT ON FUNCTION steward.escalation_list(int) IS 'escalations that nobody has resolved, the newest first';
+
+CREATE FUNCTION steward.load_list()
+    RETURNS TABLE (user_id uuid, person text, unit text, availability_status public.availability_status, current_assignment_count int,
+                   individual_wip_limit int, utilization_pct numeric, state text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT l.user_id, steward.person_email(l.user_id), (SELECT u.name_en FROM public.organizational_units u WHERE u.id = l.unit_id),
+           l.availability_status, l.current_assignment_count, l.individual_wip_limit, l.utilization_pct, l.state
+      FROM steward.staff_load l ORDER BY l.utilization_pct DESC, l.user_id
+$$;
+COMMENT ON FUNCTION steward.load_list() IS 'the view staff_load, with names';
+
+CREATE FUNCTION steward.item_show(wanted text)
+    RETURNS TABLE (id uuid, work_item_id text, work_item_type public.work_item_type, priority public.priority_level, status text,
+                   assignee text, unit text, required_skills text, started_at timestamptz, assigned_at timestamptz, sla_deadline timestamptz,
+                   completed_at timestamptz, attempts int, needs_review boolean, reason text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT i.id, i.work_item_id, i.work_item_type, i.priority, i.status, steward.person_email(i.assignee_id),
+           (SELECT u.name_en FROM public.organizational_units u WHERE u.id = i.unit_id),
+           (SELECT string_agg(s.name_en, ', ' ORDER BY s.name_en) FROM public.skills s WHERE s.id = ANY (i.required_skills)),
+           i.started_at, i.assigned_at, i.sla_deadline, i.completed_at, i.attempts, i.needs_review, i.reason
+      FROM (SELECT q.id, q.work_item_id, q.work_item_type, q.priority, 'queued' AS status, NULL::uuid AS assignee_id, q.target_unit_id AS unit_id,
+                   q.required_skills, q.created_at AS started_at, NULL::timestamptz AS assigned_at, q.sla_deadline,
+                   NULL::timestamptz AS completed_at, q.attempts, q.needs_review, q.reason
+              FROM public.assignment_queue q
+            UNION ALL
+            SELECT a.id, a.work_item_id, a.work_item_type, a.priority, a.status::text, a.assignee_id, a.unit_id, a.required_skills,
+                   a.sla_started_at, a.assigned_at, a.sla_deadline, a.completed_at, NULL, a.needs_review,
+                   COALESCE(a.review_reason, a.reassignment_reason, a.override_reason)
+              FROM public.assignments a
+            UNION ALL
+            SELECT r.id, r.work_item_id, r.work_item_type, r.priority, r.status || ', archived', r.assignee_id, r.unit_id, r.required_skills,
+                   r.sla_started_at, r.assigned_at, r.sla_deadline, r.completed_at, NULL, r.needs_review,
+                   COALESCE(r.review_reason, r.reassignment_reason, r.override_reason)
+              FROM public.assignments_archive r) i
+     WHERE i.work_item_id = wanted OR i.id::text = lower(wanted)
+     ORDER BY i.started_at DESC, i.id
+$$;
+COMMENT ON FUNCTION steward.item_show(text) IS 'where a work item is and was, the newest first, by its own id or that of an assignment or a place in the queue';
+
+CREATE FUNCTION steward.item_story(wanted text) RETURNS TABLE (at timestamptz, event text, person text, detail text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH place AS MATERIALIZED (
+        SELECT i.id, i.status, i.assignee, i.started_at, i.assigned_at, i.reason FROM steward.item_show(wanted) i
+    ), escalation AS (
+        SELECT e.* FROM public.escalation_events e WHERE COALESCE(e.assignment_id, e.queue_id) IN (SELECT p.id FROM place p) OR e.work_item_id = wanted
+        UNION ALL
+        SELECT r.id, r.organization_id, r.assignment_id, r.queue_id, r.work_item_id, r.work_item_type, r.unit_id, r.escalated_from_id,
+               r.escalated_to_id, r.escalated_by, r.reason, r.sla_deadline, r.escalated_at, r.acknowledged_at, r.resolved_at, r.notes, r.created_at
+          FROM public.escalation_events_archive r WHERE r.assignment_id IN (SELECT p.id FROM place p) OR r.work_item_id = wanted
+    )
+    SELECT s.at, s.event, s.person, s.detail FROM (
+        SELECT p.started_at AS at, 'queued' AS event, NULL AS person, p.reason AS detail FROM place p WHERE p.status = 'queued'
+        UNION ALL
+        SELECT p.started_at, 'queued', NULL, NULL FROM place p WHERE p.started_at < p.assigned_at
+        UNION ALL
+        SELECT p.assigned_at, 'assigned', p.assignee, NULL FROM place p WHERE p.assigned_at IS NOT NULL
+        UNION ALL
+        SELECT a.warning_sent_at, 'warned', steward.person_email(a.assignee_id), NULL
+          FROM public.assignments a WHERE a.id IN (SELECT p.id FROM place p) AND a.warning_sent_at IS NOT NULL
+        UNION ALL
+        SELECT q.warning_sent_at, 'warned', NULL, NULL
+          FROM public.assignment_queue q WHERE q.id IN (SELECT p.id FROM place p) AND q.warning_sent_at IS NOT NULL
+        UNION ALL
+        SELECT e.escalated_at, 'escalated: ' || e.reason, COALESCE(steward.person_email(e.escalated_to_id), 'nobody'), e.notes FROM escalation e
+        UNION ALL
+        SELECT e.acknowledged_at, 'acknowledged: ' || e.reason, steward.person_email(e.escalated_to_id), e.notes
+          FROM escalation e WHERE e.acknowledged_at < e.resolved_at OR e.resolved_at IS NULL AND e.acknowledged_at IS NOT NULL
+        UNION ALL
+        SELECT e.resolved_at, 'resolved: ' || e.reason, steward.person_email(e.escalated_to_id), e.notes FROM escalation e WHERE e.resolved_at IS NOT NULL
+        UNION ALL
+        SELECT h.created_at, replace(replace(h.action, 'assignment_', ''), '_', ' '), steward.person_email(h.actor_id), NULLIF(h.detail::text, '{}')
+          FROM public.assignment_history h
+         WHERE h.assignment_id IN (SELECT p.id FROM place p) AND h.action NOT IN ('assignment_escalated', 'escalation_acknowledged', 'escalation_resolved')
+        ) s ORDER BY s.at, s.event
+$$;
+COMMENT ON FUNCTION steward.item_story(text) IS 'what happened to a work item, the oldest first';
+GRANT EXECUTE ON FUNCTION steward.queue_list(int), steward.overdue_list(int), steward.overdue_count(), steward.escalation_list(int),
+    steward.load_list(), steward.item_show(text), steward.item_story(text) TO steward_worker;

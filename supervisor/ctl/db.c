@@ -154,8 +154,12 @@ command_db_status(const struct command_context *c, struct error *e)
 static bool
 verify_one(const struct command_context *c, struct db *db, const struct migration *m, struct error *why)
 {
+	char     objects[80];
 	enum err r = db_script(db, "BEGIN READ ONLY", why);
 
+	(void)snprintf(objects, sizeof(objects), "SELECT steward.objects_verify(%d)", m->version);
+	if (r == ERR_ok)
+		r = db_script(db, objects, why);
 	if (r == ERR_ok)
 		r = db_script(db, m->verify, why);
 	migrate_try(db, "ROLLBACK");

@@ -7,7 +7,7 @@
 #include "closest.h"
 #include "command.h"
 
-enum { NAME_SIZE = 96, COMMAND_WIDTH = 21, OPTION_WIDTH = 24 };
+enum { NAME_SIZE = 96, COMMAND_WIDTH = 23, OPTION_WIDTH = 24 };
 
 void
 help_entry(struct output *o, int width, const char *name, const char *text)

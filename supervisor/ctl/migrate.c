@@ -112,6 +112,16 @@ record_down(struct db *db, const struct migration *m, struct error *e)
 	return db_script(db, sql, e);
 }
 
+/* What db verify will compare the schema with. */
+static enum err
+record_objects(struct db *db, int version, struct error *e)
+{
+	char sql[80];
+
+	(void)snprintf(sql, sizeof(sql), "SELECT steward.objects_record(%d)", version);
+	return db_script(db, sql, e);
+}
+
 static enum err
 run_file(struct db *db, const struct migration *m, const char *which, const char *sql, struct error *e)
 {
@@ -130,6 +140,8 @@ step_up(struct db *db, const struct migration *m, struct error *e)
 		r = run_file(db, m, "up", m->up, e);
 	if (r == ERR_ok)
 		r = run_file(db, m, "verify", m->verify, e);
+	if (r == ERR_ok)
+		r = record_objects(db, m->version, e);
 	return r == ERR_ok ? record_duration(db, m, e) : r;
 }
 
@@ -138,6 +150,8 @@ step_down(struct db *db, const struct migration *m, struct error *e)
 {
 	enum err r = run_file(db, m, "down", m->down, e);
 
+	if (r == ERR_ok)
+		r = record_objects(db, m->version - 1, e);
 	return r == ERR_ok ? record_down(db, m, e) : r;
 }
 

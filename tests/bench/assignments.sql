@@ -47,6 +47,7 @@ BEGIN
              CROSS JOIN generate_series(1, 1 + 1000 / (SELECT count(*)::int FROM bench.person))
              ORDER BY random() LIMIT 1000) p;
     ALTER TABLE bench.need ADD PRIMARY KEY (n);
+    PERFORM steward.rank_everybody();
 END $$;
 
 -- Open work, spread over everybody, due within 30 days but not within one.
@@ -67,6 +68,7 @@ BEGIN
       FROM (SELECT assignee_id, count(*) AS n FROM public.assignments GROUP BY assignee_id) c WHERE c.assignee_id = s.user_id;
     UPDATE public.organizational_units u SET current_assignment_count = c.n
       FROM (SELECT unit_id, count(*) AS n FROM public.assignments GROUP BY unit_id) c WHERE c.unit_id = u.id;
+    PERFORM steward.rank_everybody();
 END $$;
 
 -- Everybody and every unit is exactly full.
@@ -74,16 +76,18 @@ CREATE FUNCTION bench.fill() RETURNS void LANGUAGE sql AS $$
     SELECT bench.quiet();
     UPDATE public.staff_profiles SET individual_wip_limit = GREATEST(current_assignment_count, 1);
     UPDATE public.organizational_units SET unit_wip_limit = GREATEST(current_assignment_count, 1);
+    SELECT steward.rank_everybody();
 $$;
 
 CREATE FUNCTION bench.queue(items int) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM bench.quiet();
     INSERT INTO public.assignment_queue (organization_id, work_item_id, work_item_type, required_skills, target_unit_id, priority, created_at,
-                                         last_attempt_at)
+                                         last_attempt_at, warn_at, sla_deadline)
     SELECT (SELECT id FROM public.organizations WHERE is_default), 'queued ' || q.n, 'task', d.skills,
            CASE WHEN q.n % 2 = 0 THEN u.id END, (ARRAY['low', 'normal', 'high', 'urgent'])[1 + q.n % 4]::public.priority_level,
-           steward.now() - random() * interval '1 hour', steward.now()
+           steward.now() - random() * interval '1 hour', steward.now(),
+           steward.now() + (24 + random() * 100) * interval '1 hour', steward.now() + (125 + random() * 100) * interval '1 hour'
       FROM (SELECT n FROM generate_series(1, items) n ORDER BY random()) q
       JOIN bench.need d ON d.n = 1 + q.n % 1000
       JOIN bench.unit u ON u.n = 1 + q.n % (SELECT count(*) FROM bench.unit);

@@ -67,6 +67,7 @@ DECLARE
 BEGIN
     WITH j AS MATERIALIZED (
         SELECT r.organization_id, r.id AS match_id, r.project_id, r.matched_advisor_id AS advisor_id, r.requested_by,
+               gen_random_uuid() AS session,
                COALESCE((SELECT u.preferred_locale FROM public.projects p
                            JOIN public.user_preferences u ON u.user_id = p.owner_id
                           WHERE p.id = r.project_id), 'en') AS locale,
@@ -87,8 +88,10 @@ BEGIN
          WHERE a.status <> 'active'
     ), session AS (
         INSERT INTO public.unified_chat_sessions AS s
-               (organization_id, project_id, user_id, actor_type, session_state, preferred_locale, created_at, last_active)
-        SELECT j.organization_id, j.project_id, j.advisor_id, 'advisor', 'active', j.locale, stamp, stamp
+               (id, session_id, organization_id, project_id, user_id, actor_type, session_state, preferred_locale,
+                created_at, last_active)
+        SELECT j.session, j.session::text, j.organization_id, j.project_id, j.advisor_id, 'advisor', 'active', j.locale,
+               stamp, stamp
           FROM j
         ON CONFLICT (project_id, user_id) DO UPDATE
            SET session_state = 'active', last_active = stamp
@@ -139,7 +142,7 @@ BEGIN
          LIMIT batch_limit
            FOR UPDATE OF q SKIP LOCKED FOR NO KEY UPDATE OF p SKIP LOCKED
     ), j AS MATERIALIZED (
-        SELECT DISTINCT ON (l.project_id) l.*,
+        SELECT DISTINCT ON (l.project_id) l.*, gen_random_uuid() AS session,
                COALESCE((SELECT u.preferred_locale FROM public.user_preferences u WHERE u.user_id = l.owner_id), 'en') AS locale,
                (SELECT m.id FROM public.project_chat_log_minimal m
                  WHERE m.project_id = l.project_id AND m.client_msg_id = l.match_id) IS NULL AS unwelcomed
@@ -155,8 +158,10 @@ BEGIN
          WHERE a.status <> 'active'
     ), session AS (
         INSERT INTO public.unified_chat_sessions AS s
-               (organization_id, project_id, user_id, actor_type, session_state, preferred_locale, created_at, last_active)
-        SELECT j.organization_id, j.project_id, j.advisor_id, 'advisor', 'active', j.locale, stamp, stamp
+               (id, session_id, organization_id, project_id, user_id, actor_type, session_state, preferred_locale,
+                created_at, last_active)
+        SELECT j.session, j.session::text, j.organization_id, j.project_id, j.advisor_id, 'advisor', 'active', j.locale,
+               stamp, stamp
           FROM j
         ON CONFLICT (project_id, user_id) DO UPDATE
            SET session_state = 'active', last_active = stamp

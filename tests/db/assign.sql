@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir staff.psql
 
-SELECT plan(127);
+SELECT plan(134);
 
 SELECT pg_temp.unit('home', 100), pg_temp.unit('other', 100), pg_temp.skills('a', 'b', 'c');
 SELECT id AS org FROM organizations WHERE is_default
@@ -220,6 +220,76 @@ SELECT is(steward.assign_override(:'org', 'q', 'ticket', md5('staff free')::uuid
 SELECT is(steward.assign_override(:'org', 'z', 'ticket', :'boss', NULL, 'to a stranger', :'boss') ->> 'outcome', 'no_such_assignee', 'nor can a stranger get it');
 SELECT throws_ok(format($$SELECT steward.assign_override(%L, 'z', 'ticket', md5('staff free')::uuid, NULL, 'short', NULL)$$, :'org'), '22023', 'override_reason must be a text of 10 to 500 characters', 'a short reason');
 SELECT is(count(*), 0::bigint, 'no count is wrong') FROM steward.recount_assignments(false);
+ROLLBACK;
+
+-- Whoever is looked at, the choice is that of looking at everybody.
+CREATE FUNCTION pg_temp.best(wanted uuid[], target uuid) RETURNS uuid LANGUAGE sql AS $$
+    SELECT p.user_id
+      FROM staff_profiles p JOIN organizational_units u ON u.id = p.unit_id
+     CROSS JOIN LATERAL (SELECT max(r.priority_weight) AS weight, bool_and(r.capacity_check_enabled) AS is_capped
+                           FROM assignment_rules r WHERE r.unit_id = u.id AND r.required_skills <@ wanted) r
+     WHERE p.skills @> wanted AND p.availability_status = 'available' AND p.current_assignment_count < p.individual_wip_limit
+       AND (u.current_assignment_count < u.unit_wip_limit OR NOT r.is_capped)
+     ORDER BY round(30 * (p.individual_wip_limit - p.current_assignment_count)::numeric / p.individual_wip_limit
+                    + CASE WHEN target IS NULL THEN COALESCE(r.weight, 5) WHEN u.id = target THEN 10 ELSE 0 END, 9) DESC,
+              cardinality(p.skills) DESC, p.last_assigned_at NULLS FIRST, p.user_id
+     LIMIT 1
+$$;
+CREATE FUNCTION pg_temp.surprises(items int) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+    known  uuid[] := pg_temp.skills('a', 'b', 'c', 'd', 'e', 'f');
+    wanted uuid[];
+    target uuid;
+    best   uuid;
+    given  uuid;
+BEGIN
+    FOR i IN 1 .. items LOOP
+        PERFORM set_config('steward.clock_offset', i || ' s', true);
+        wanted := ARRAY(SELECT s FROM unnest(known) s ORDER BY random() LIMIT 1 + random()::int);
+        target := (SELECT u.id FROM organizational_units u WHERE random() < 0.1 LIMIT 1);
+        best := pg_temp.best(wanted, target);
+        given := steward.auto_assign('item ' || i, 'ticket', wanted, 'normal', target) ->> 'assignee_id';
+        IF given IS DISTINCT FROM best THEN
+            RETURN NEXT format('item %s: %s, not %s', i, pg_temp.who(given), pg_temp.who(best));
+        END IF;
+        UPDATE assignments SET status = 'completed' WHERE id = (SELECT a.id FROM assignments a WHERE a.status = 'assigned' AND random() < 0.02 LIMIT 1);
+        UPDATE staff_profiles SET availability_status = CASE availability_status WHEN 'available' THEN 'unavailable' ELSE 'available' END::availability_status WHERE random() < 0.003;
+        UPDATE staff_profiles SET individual_wip_limit = 1 + (random() * 8)::int WHERE random() < 0.003;
+        UPDATE staff_profiles SET skills = ARRAY(SELECT s FROM unnest(known) s WHERE random() < 0.5) WHERE random() < 0.003;
+        DELETE FROM assignment_queue;
+        DELETE FROM steward.capacity_freed;
+    END LOOP;
+END $$;
+CREATE VIEW pg_temp.ranked AS
+SELECT p.organization_id, p.user_id, s.id AS skill_id, steward.free_share(p.current_assignment_count, p.individual_wip_limit) AS share,
+       cardinality(p.skills) AS breadth, p.last_assigned_at
+  FROM staff_profiles p CROSS JOIN unnest(p.skills) s(id)
+ WHERE p.availability_status = 'available' AND p.current_assignment_count < p.individual_wip_limit;
+BEGIN;
+SELECT setseed(0.42);
+SELECT pg_temp.unit('unit ' || i, 10 + i * 5) FROM generate_series(1, 8) i;
+SELECT pg_temp.staff('person ' || i, 'unit ' || 1 + i % 8, ARRAY(SELECT s FROM unnest('{a,b,c,d,e,f}'::text[]) s WHERE random() < 0.4 + 0 * i), 0, 1 + i % 8)
+  FROM generate_series(1, 80) i;
+SELECT is_empty('SELECT pg_temp.surprises(300)', 'of eighty people the one who scores best of all gets the item');
+SELECT cmp_ok(count(*), '>', 100::bigint, 'and many were given') FROM assignments;
+INSERT INTO assignment_rules (name_ar, name_en, unit_id, required_skills, priority_weight, capacity_check_enabled)
+VALUES ('r', 'r', md5('unit unit 3')::uuid, pg_temp.skills('c'), 8, false), ('r', 'r', md5('unit unit 4')::uuid, pg_temp.skills('a', 'b'), 1, true);
+DELETE FROM assignments;
+SELECT is_empty('SELECT pg_temp.surprises(200)', 'nor do rules change that');
+DELETE FROM staff_profiles WHERE current_assignment_count = 0 AND individual_wip_limit = 2;
+SELECT set_eq('SELECT organization_id, user_id, skill_id, share, breadth, last_assigned_at FROM steward.skill_holder', 'SELECT * FROM pg_temp.ranked',
+    'those who have room are ranked, and nobody else');
+SELECT steward.rank_everybody();
+SELECT set_eq('SELECT organization_id, user_id, skill_id, share, breadth, last_assigned_at FROM steward.skill_holder', 'SELECT * FROM pg_temp.ranked',
+    'ranked anew they are the same');
+ROLLBACK;
+BEGIN;
+SELECT pg_temp.staff('broad ' || s || i, 'home', ARRAY[s, 'c']) FROM unnest('{a,b}'::text[]) s, generate_series(1, 12) i;
+SELECT pg_temp.staff('both', 'home', '{a,b}', 4);
+SELECT is(pg_temp.assign('i', '{a,b}'), 'both', 'who has both skills is found behind those who have one and more room');
+SELECT pg_temp.unit('crowded', 4), pg_temp.staff('crowd ' || i, 'crowded', '{c,d}', 0, 5) FROM generate_series(1, 12) i;
+SELECT pg_temp.staff('filler', 'crowded', '{e}', 4), pg_temp.staff('last', 'home', '{d}', 4);
+SELECT is(pg_temp.assign('j', '{d}'), 'last', 'and who is not in a unit at its limit behind those who are');
 ROLLBACK;
 
 -- The seeds' question.

@@ -3,7 +3,7 @@
 \ir setup.psql
 CREATE EXTENSION IF NOT EXISTS dblink;
 
-SELECT plan(46);
+SELECT plan(61);
 
 SELECT pg_temp.person() AS client, pg_temp.person('admin') AS admin
 \gset
@@ -35,7 +35,8 @@ SELECT is(completed, 1, 'another advisor gets the workspace') FROM steward.provi
 -- After the job is done: the promise goes as well, and the next advisor is welcomed too.
 DELETE FROM auth.users WHERE id = :'advisor';
 SELECT is(status, 'pending', 'a finalized match without an advisor cannot remain') FROM advisor_match_requests WHERE id = :'match';
-SELECT is(count(*), 0::bigint, 'membership and session are gone') FROM project_advisors WHERE project_id = :'project';
+SELECT is(count(*), 0::bigint, 'the membership is gone') FROM project_advisors WHERE project_id = :'project';
+SELECT is(count(*), 0::bigint, 'and the session with it') FROM unified_chat_sessions WHERE project_id = :'project';
 SELECT pg_temp.person() AS advisor
 \gset
 UPDATE advisor_match_requests SET status = 'matched', matched_advisor_id = :'advisor' WHERE id = :'match';
@@ -83,7 +84,27 @@ SELECT pg_temp.project(:'requester') AS project
 SELECT pg_temp.finalized_match(:'project', :'advisor') AS match
 \gset
 SELECT steward.provision_batch('test', 5);
+INSERT INTO unified_chat_sessions (project_id, user_id) VALUES (:'project', :'requester');
 SELECT lives_ok(format('DELETE FROM auth.users WHERE id = %L', :'requester'), 'a requester with a workspace can be deleted');
+SELECT is(count(*), 0::bigint, 'no session of the project remains') FROM unified_chat_sessions WHERE project_id = :'project';
+
+-- Only the sessions of who is gone: an owner's other projects and an advisor's other memberships.
+SELECT pg_temp.person() AS owner, pg_temp.person() AS guest
+\gset
+SELECT pg_temp.project(:'owner') AS p1, pg_temp.project(:'client') AS p2
+\gset
+SELECT pg_temp.finalized_match(:'p1', :'guest'), pg_temp.finalized_match(:'p2', :'guest');
+SELECT steward.provision_batch('test', 5);
+INSERT INTO unified_chat_sessions (project_id, user_id) VALUES (:'p1', :'owner'), (:'p2', :'client');
+DELETE FROM project_advisors WHERE project_id = :'p2';
+SELECT results_eq(format('SELECT project_id, user_id FROM unified_chat_sessions WHERE project_id IN (%1$L, %2$L) ORDER BY project_id = %2$L, user_id = %3$L', :'p1', :'p2', :'guest'),
+    format('VALUES (%1$L::uuid, %3$L::uuid), (%1$L, %5$L), (%2$L, %4$L)', :'p1', :'p2', :'owner', :'client', :'guest'), 'a membership that is deleted takes its own session along');
+DELETE FROM auth.users WHERE id = :'guest';
+SELECT results_eq(format('SELECT project_id, user_id FROM unified_chat_sessions WHERE project_id IN (%1$L, %2$L) ORDER BY project_id = %2$L', :'p1', :'p2'),
+    format('VALUES (%1$L::uuid, %3$L::uuid), (%2$L, %4$L)', :'p1', :'p2', :'owner', :'client'), 'an advisor who is deleted the own ones');
+UPDATE projects SET owner_id = NULL WHERE id = :'p1';
+SELECT results_eq(format('SELECT project_id, user_id FROM unified_chat_sessions WHERE project_id IN (%L, %L)', :'p1', :'p2'),
+    format('VALUES (%L::uuid, %L::uuid)', :'p2', :'client'), 'and so does an owner');
 
 -- The project, before and after.
 SELECT pg_temp.project(:'client') AS p1, pg_temp.project(:'client') AS p2
@@ -94,6 +115,21 @@ SELECT pg_temp.finalized_match(:'p2', :'advisor');
 SELECT lives_ok(format('DELETE FROM projects WHERE id IN (%L, %L)', :'p1', :'p2'), 'projects with and without a workspace can be deleted');
 SELECT is(count(*), 0::bigint, 'with their jobs') FROM workspace_provisioning_queue WHERE project_id IN (:'p1', :'p2');
 SELECT is(count(*), 0::bigint, 'and their numbers') FROM project_chat_seq WHERE project_id IN (:'p1', :'p2');
+
+-- A session proves its project, whoever writes it, and goes with it.
+SELECT pg_temp.project(:'client') AS project, gen_random_uuid() AS nothing
+\gset
+WITH other AS (INSERT INTO organizations (name) VALUES ('another') RETURNING id)
+INSERT INTO projects (owner_id, organization_id) SELECT :'client', id FROM other RETURNING id AS foreign_project, organization_id AS other
+\gset
+SELECT throws_ok(format('INSERT INTO unified_chat_sessions (project_id, user_id) VALUES (%L, %L)', :'nothing', :'client'), '23503', NULL, 'no session without a project');
+SELECT throws_ok(format('INSERT INTO unified_chat_sessions (organization_id, project_id, user_id) VALUES (%L, %L, %L)', :'other', :'project', :'client'), '23503', NULL, 'nor in another organisation');
+INSERT INTO unified_chat_sessions (project_id, user_id) VALUES (:'project', :'client'), (:'foreign_project', :'client');
+SELECT is(s.organization_id, p.organization_id, 'the organisation is the project''s') FROM unified_chat_sessions s JOIN projects p ON p.id = s.project_id WHERE p.id IN (:'project', :'foreign_project');
+SELECT throws_ok(format('UPDATE unified_chat_sessions SET %s = %L WHERE project_id = %L', c, v, :'project'), '23503', NULL, format('a change of %s is held to the same', c))
+  FROM (VALUES ('project_id', :'nothing'), ('organization_id', :'other')) change(c, v);
+DELETE FROM projects WHERE id IN (:'project', :'foreign_project');
+SELECT is(count(*), 0::bigint, 'a session goes with its project') FROM unified_chat_sessions WHERE project_id IN (:'project', :'foreign_project');
 SELECT is(claimed, 0, 'nothing is left to do') FROM steward.provision_batch('test', 5);
 
 -- An administrator with a history.
@@ -114,6 +150,16 @@ SELECT dblink_send_query('other', format('DELETE FROM auth.users WHERE id = %L',
 SELECT dblink_exec('worker', 'COMMIT');
 SELECT is((SELECT c FROM dblink_get_result('other') AS r(c text)), 'DELETE 1', 'the deletion comes after it');
 SELECT is(status, 'pending', 'and takes the promise back') FROM advisor_match_requests WHERE id = :'match';
+SELECT is(count(*), 0::bigint, 'and the session that was being made') FROM unified_chat_sessions WHERE project_id = :'project';
+SELECT pg_temp.project(:'client') AS project
+\gset
+SELECT dblink_exec('worker', 'BEGIN');
+SELECT dblink_exec('worker', format('INSERT INTO unified_chat_sessions (project_id, user_id) VALUES (%L, %L)', :'project', :'client'));
+SELECT c FROM dblink_get_result('other') AS r(c text);
+SELECT dblink_send_query('other', format('DELETE FROM projects WHERE id = %L', :'project'));
+SELECT dblink_exec('worker', 'COMMIT');
+SELECT is((SELECT c FROM dblink_get_result('other') AS r(c text)), 'DELETE 1', 'a project that is deleted waits for a session that is being made');
+SELECT is(count(*), 0::bigint, 'and takes it along') FROM unified_chat_sessions WHERE project_id = :'project';
 
 -- What upkeep finds: a match that lost its advisor where no trigger saw it, and a
 -- finalized match whose job somebody deleted.
@@ -138,7 +184,7 @@ UPDATE workspace_provisioning_queue SET status = 'processing', locked_at = stewa
 SELECT is(reaped, 1, 'only the old lock is reaped') FROM steward.provision_upkeep('test');
 SELECT is(status || ' ' || attempt_count, 'failed 3', 'its third attempt ends in a rollback') FROM workspace_provisioning_queue WHERE match_id = :'m3';
 SET steward.clock_offset = '2 minutes';
-SELECT is(reaped, 1, 'the other one later, by any call') FROM steward.provision_batch('test', 5);
+SELECT results_eq('SELECT reaped, next_due_ms FROM steward.provision_batch(''test'', 5)', 'VALUES (1, 0::bigint)', 'the other one later, by any call, which then looks anew at what is due');
 SELECT is(status || ' ' || attempt_count, 'pending 2', 'counted, and tried again after its pause') FROM workspace_provisioning_queue WHERE match_id = :'m2';
 
 -- Retention.

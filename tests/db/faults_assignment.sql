@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir assignments.psql
 
-SELECT plan(108);
+SELECT plan(110);
 
 CREATE TEMP TABLE tested (number int);
 CREATE FUNCTION pg_temp.fault(number int, passes boolean, what text) RETURNS text LANGUAGE sql AS $$
@@ -128,8 +128,17 @@ CALL pg_temp.minutes(12);
 SELECT pg_temp.fault(8, attempts = 10 AND needs_review AND flagged_at IS NOT NULL, 'the tenth attempt flags the item, which stays') FROM assignment_queue WHERE work_item_id = 'f06 normal';
 SELECT pg_temp.fault(22, count(*) = 1 AND bool_and(e.reason = 'capacity_exhaustion' AND e.escalated_by IS NULL AND e.escalated_to_id IS NOT NULL), 'and is escalated by itself')
   FROM escalation_events e JOIN assignment_queue q ON q.id = e.queue_id WHERE q.work_item_id = 'f06 normal';
+SET steward.clock_offset = '3 days';
+SELECT steward.sla_turn('test', 1000);
+RESET steward.clock_offset;
+SELECT pg_temp.fault(22, count(*) = 1 AND bool_and(q.breached_at = e.escalated_at AND e.sla_deadline = q.created_at + interval '48 hours'), 'and its deadline escalates while it waits')
+  FROM escalation_events e JOIN assignment_queue q ON q.id = e.queue_id WHERE q.work_item_id = 'f06 normal' AND e.reason = 'sla_breach';
 SELECT pg_temp.finish('f06 urgent');
 SELECT steward.queue_drain('test', 10);
+SET steward.clock_offset = '3 days';
+SELECT steward.sla_turn('test', 1000);
+RESET steward.clock_offset;
+SELECT pg_temp.fault(22, count(*) = 1, 'once, also when it is given to somebody later') FROM escalation_events WHERE work_item_id = 'f06 normal' AND reason = 'sla_breach';
 SELECT pg_temp.fault(8, count(*) = 1, 'and is served when there is capacity') FROM assignments WHERE work_item_id = 'f06 normal';
 RESET steward.clock_offset;
 SELECT pg_temp.unit('small', 2) AS small
@@ -357,7 +366,7 @@ SELECT pg_temp.fault(21, :'states' = '235142351442501', 'and nobody rewrites or 
 UPDATE escalation_events SET resolved_at = GREATEST(steward.now(), escalated_at) WHERE queue_id IS NOT NULL;
 SET steward.clock_offset = '91 days';
 SELECT j.status FROM unnest('{archive-assignments,escalation-cleanup}'::text[]) name, LATERAL (SELECT steward.job_run_now(name, 'test') AS run) n, LATERAL steward.job_perform(n.run, 'test') j;
-SELECT pg_temp.fault(21, (SELECT count(*) FROM escalation_events WHERE queue_id IS NOT NULL) = 0 AND (SELECT count(*) FROM escalation_events_archive WHERE assignment_id = :'late') = 1 AND (SELECT count(*) FROM escalation_events WHERE reason = 'sla_breach') > 0,
+SELECT pg_temp.fault(21, (SELECT count(*) FROM escalation_events WHERE queue_id IS NOT NULL AND reason <> 'sla_breach') = 0 AND (SELECT count(*) FROM escalation_events_archive WHERE assignment_id = :'late') = 1 AND (SELECT count(*) FROM escalation_events WHERE reason = 'sla_breach') > 0,
     'retention removes what was resolved long ago, and never a breach');
 RESET steward.clock_offset;
 

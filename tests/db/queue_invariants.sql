@@ -3,7 +3,7 @@
 \ir setup.psql
 CREATE EXTENSION IF NOT EXISTS dblink;
 
-SELECT plan(32);
+SELECT plan(34);
 
 SELECT pg_temp.person() AS client, pg_temp.person() AS advisor
 \gset
@@ -66,6 +66,10 @@ SELECT is(completed, 1, 'and is done') FROM steward.provision_batch('test', 5);
 SELECT is(pg_temp.heard(), 0::bigint, 'completing it sends none');
 UPDATE workspace_provisioning_queue SET status = 'pending';
 SELECT is(pg_temp.heard(), 1::bigint, 'several that become pending in one statement send one');
+UPDATE workspace_provisioning_queue SET next_retry_at = next_retry_at + interval '1 hour';
+SELECT is(pg_temp.heard(), 0::bigint, 'a job that is put off sends none');
+UPDATE workspace_provisioning_queue SET next_retry_at = next_retry_at - interval '1 hour';
+SELECT is(pg_temp.heard(), 1::bigint, 'one that is due earlier sends one');
 
 -- The chat.
 SELECT throws_ok(format('INSERT INTO project_chat_log_minimal (project_id, mode, message_text, message_type, user_id) VALUES (%L, ''plan'', ''x'', %L, %L)', :'project', t, u),

@@ -5,7 +5,7 @@
 \ir assignments.psql
 SET TimeZone = 'UTC';
 
-SELECT plan(176);
+SELECT plan(222);
 
 CREATE FUNCTION pg_temp.turn(most int DEFAULT 1000) RETURNS text LANGUAGE sql AS $$
     SELECT format('%s warned, %s escalated, %s unserved, %s returned', t.warned, t.escalated, t.unserved, t.returned)
@@ -17,6 +17,7 @@ $$;
 -- Everything that is open goes, so that the next part begins with nothing due.
 CREATE FUNCTION pg_temp.done() RETURNS void LANGUAGE sql AS $$
     UPDATE assignments SET status = 'completed' WHERE status IN ('assigned', 'in_progress');
+    DELETE FROM assignment_queue;
     DELETE FROM notification_outbox;
 $$;
 CREATE FUNCTION pg_temp.promise(kind work_item_type, urgency priority_level, start timestamptz) RETURNS assignments LANGUAGE plpgsql AS $$
@@ -249,6 +250,61 @@ RESET client_min_messages;
 SELECT ok(needs_review, 'keeps nothing from being tried') FROM assignment_queue WHERE id = :'queued';
 ROLLBACK;
 
+-- What waits is watched by its own deadline, and the assignment takes it over.
+CREATE FUNCTION pg_temp.queued(item text, asker uuid, unit uuid, urgency priority_level DEFAULT 'urgent') RETURNS uuid LANGUAGE sql AS $$
+    INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, target_unit_id, priority, requested_by, last_attempt_at)
+    VALUES (item, 'ticket', '{}', unit, urgency, asker, steward.now()) RETURNING id
+$$;
+CREATE FUNCTION pg_temp.after(age text) RETURNS text LANGUAGE sql AS $$
+    SELECT set_config('steward.clock_offset', age, true); SELECT pg_temp.turn()
+$$;
+BEGIN;
+SELECT pg_temp.done() \g /dev/null
+SELECT pg_temp.queued('w-1', :'ann', :'translation') AS queued \gset
+SELECT is(warn_at, created_at + interval '90 minutes', 'what waits has its warning'), is(sla_deadline, created_at + interval '2 hours', 'and its deadline') FROM assignment_queue;
+SELECT is((SELECT next_due_ms FROM steward.sla_turn('test', 10)), 5400000::bigint, 'the monitor sleeps until then');
+SELECT is(pg_temp.after('90 minutes'), '1 warned, 0 escalated, 0 unserved, 0 returned', 'its warning is given'), is(pg_temp.turn(), '0 warned, 0 escalated, 0 unserved, 0 returned', 'once');
+SELECT results_eq('SELECT recipient_id, notification_type FROM notification_outbox', format('VALUES (%L::uuid, ''sla_warning'')', :'supervisor'), 'to whoever leads its unit');
+SELECT is(pg_temp.after('2 hours'), '0 warned, 1 escalated, 0 unserved, 0 returned', 'its breach is escalated'), is(pg_temp.turn(), '0 warned, 0 escalated, 0 unserved, 0 returned', 'once');
+SELECT results_eq(format('SELECT reason::text, queue_id, escalated_from_id, escalated_to_id, unit_id FROM escalation_events WHERE work_item_id = ''w-1'' AND sla_deadline = %L', sla_deadline),
+                  format('VALUES (''sla_breach'', %L::uuid, %L::uuid, %L::uuid, %L::uuid)', :'queued', :'ann', :'supervisor', :'translation'), 'by who asked for it, to the supervisor') FROM assignment_queue;
+SELECT set_eq('SELECT recipient_id FROM notification_outbox WHERE notification_type = ''sla_escalation''', ARRAY[:'ann', :'supervisor']::uuid[], 'and both hear of it');
+SET LOCAL steward.clock_offset = '122 minutes';
+SELECT results_eq('SELECT * FROM process_stale_queue_items()', 'VALUES (1)', 'somebody gets it at last');
+SELECT ok(breached_at = escalated_at AND warning_sent_at = breached_at AND sla_deadline = sla_started_at + interval '2 hours', 'with its deadline and its breach'), is(escalation_recipient_id, :'supervisor', 'and who was told') FROM assignments WHERE work_item_id = 'w-1';
+SELECT is(pg_temp.turn(), '0 warned, 0 escalated, 0 unserved, 0 returned', 'nobody is told again');
+ROLLBACK;
+BEGIN;
+SELECT pg_temp.done(), pg_temp.queued('w-2', :'ann', :'translation'), pg_temp.queued('w-3', NULL, :'translation'), pg_temp.queued('w-4', :'ann', :'translation', 'low') \g /dev/null
+SELECT is(pg_temp.after('91 minutes'), '2 warned, 0 escalated, 0 unserved, 0 returned', 'two are warned about');
+SELECT is(steward.assign_override(pg_temp.home(), 'w-2', 'ticket', :'bob', NULL, 'given by hand today', :'supervisor') ->> 'outcome', 'assigned', 'one is given away');
+SELECT is(pg_temp.turn(), '1 warned, 0 escalated, 0 unserved, 0 returned', 'so its assignee hears of the deadline, too');
+SELECT is(pg_temp.after('121 minutes'), '0 warned, 2 escalated, 0 unserved, 0 returned', 'with somebody or not, both breach');
+SELECT is(count(*), 1::bigint, 'where nobody asked for it one is told') FROM notification_outbox WHERE payload #>> '{metadata,work_item_id}' = 'w-3' AND notification_type = 'sla_escalation';
+UPDATE assignment_queue SET priority = 'high' WHERE work_item_id = 'w-3';
+SELECT ok(breached_at IS NULL AND warning_sent_at IS NULL AND sla_deadline = created_at + interval '24 hours', 'a promise that holds again is watched again') FROM assignment_queue WHERE work_item_id = 'w-3';
+UPDATE assignment_queue SET priority = 'urgent' WHERE work_item_id = 'w-4';
+SELECT is(pg_temp.turn(), '0 warned, 1 escalated, 0 unserved, 0 returned', 'one that is urgent by now is late at once');
+SELECT is(steward.assign_override(pg_temp.home(), 'w-4', 'ticket', :'bob', 'low', 'given by hand today', :'supervisor') ->> 'outcome', 'assigned', 'with another priority');
+SELECT ok(breached_at IS NULL AND sla_deadline = sla_started_at + interval '120 hours', 'it has another promise') FROM assignments WHERE work_item_id = 'w-4';
+UPDATE staff_profiles SET availability_status = 'on_leave';
+SELECT pg_temp.queued('w-5', NULL, NULL, 'high') \g /dev/null
+UPDATE assignment_queue SET created_at = steward.now() - interval '3 days' WHERE work_item_id = 'w-5';
+SELECT is(pg_temp.turn(), '0 warned, 1 escalated, 1 unserved, 0 returned', 'where nobody is there'), is(pg_temp.turn(), '0 warned, 0 escalated, 0 unserved, 0 returned', 'it is stamped');
+SELECT is(string_agg(notification_type, ','), 'sla_no_recipient', 'and the administrators are alerted') FROM notification_outbox WHERE payload ->> 'message_en' LIKE '%w-5%';
+ROLLBACK;
+BEGIN;
+SELECT pg_temp.done(), pg_temp.queued('bad', :'ann', :'translation'), pg_temp.queued('good', :'ann', :'translation') \g /dev/null
+CREATE FUNCTION pg_temp.chokes() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'choked' USING ERRCODE = '22000'; END $$;
+CREATE TRIGGER chokes BEFORE UPDATE ON assignment_queue FOR EACH ROW WHEN (NEW.work_item_id = 'bad') EXECUTE FUNCTION pg_temp.chokes();
+SET LOCAL client_min_messages = error;
+SELECT is(pg_temp.after('3 hours'), '0 warned, 1 escalated, 0 unserved, 0 returned', 'what raises keeps nothing else waiting');
+SELECT set_eq('SELECT step, problem FROM steward.sla_trouble', $$VALUES ('queued breach', 'choked'), ('queued warning', 'choked')$$, 'and is put off');
+DROP TRIGGER chokes ON assignment_queue;
+SELECT is(pg_temp.after('3 hours 1 minute'), '0 warned, 1 escalated, 0 unserved, 0 returned', 'to be done when it can be');
+SELECT is_empty('SELECT FROM steward.sla_trouble WHERE step = ''queued breach''', 'and forgotten');
+ROLLBACK;
+
 -- Rights, by the claims.
 SELECT pg_temp.work(:'ann') AS item \gset
 INSERT INTO organizations (name) VALUES ('elsewhere') RETURNING id AS elsewhere \gset
@@ -359,6 +415,29 @@ SELECT is(count(*), 30::bigint, 'so each is escalated'), is(count(DISTINCT e.ass
   FROM escalation_events e JOIN assignments a ON a.id = e.assignment_id WHERE a.status = 'assigned';
 SELECT pg_temp.done() \g /dev/null
 
+-- One climb for a unit, also where its only supervisor asks among others.
+SELECT results_eq(format('SELECT user_id, recipient_id FROM steward.escalation_recipients(ARRAY[%L, %1$L]::uuid[], ARRAY[%L, %2$L]::uuid[], ARRAY[%L, %L]::uuid[]) ORDER BY user_id = %3$L DESC',
+                         pg_temp.home(), :'translation', :'ann', :'supervisor'),
+    format('VALUES (%L::uuid, %L::uuid), (%2$L, %L)', :'ann', :'supervisor', :'chief'), 'the people of a unit go to its supervisor, who goes to the one above');
+
+-- What no foreign key looks at is looked at all the same, when it is a client who writes.
+SELECT pg_temp.work(:'ann', 'low') AS item \gset
+SELECT throws_ok(format('INSERT INTO notification_outbox (organization_id, recipient_id, notification_type, delivery_method, payload) VALUES (%L, %L, ''x'', ''in_app'', ''{}'')', gen_random_uuid(), :'ann'), '23503', NULL, 'a notice is of an organisation that exists');
+INSERT INTO notification_outbox (recipient_id, notification_type, delivery_method, payload) VALUES (:'ann', 'x', 'in_app', '{}');
+SELECT throws_ok(format('UPDATE notification_outbox SET organization_id = %L WHERE notification_type = ''x''', gen_random_uuid()), '23503', NULL, 'and stays so');
+SELECT throws_ok(format('INSERT INTO escalation_events (organization_id, queue_id, work_item_id, work_item_type, escalated_from_id, reason) VALUES (%L, %L, ''x'', ''task'', %L, ''capacity_exhaustion'')', gen_random_uuid(), gen_random_uuid(), :'ann'), '23503', NULL, 'so is the escalation of what waits');
+SELECT throws_ok(format('INSERT INTO escalation_events (assignment_id, reason, sla_deadline) VALUES (%L, ''manual'', steward.now())', :'item'), '23514', NULL, 'only a breach has a deadline');
+SELECT throws_ok(format('UPDATE assignments SET escalation_recipient_id = %L WHERE id = %L', gen_random_uuid(), :'item'), '23503', NULL, 'a recipient exists');
+SELECT throws_ok(format('UPDATE assignments SET id = %L WHERE id = %L', gen_random_uuid(), :'item'), '23514', NULL, 'an assignment does not leave its escalations behind');
+SELECT dblink_exec('other', format('BEGIN; INSERT INTO escalation_events (assignment_id, reason) VALUES (%L, ''manual'')', :'item')) \g /dev/null
+SET lock_timeout = '100ms';
+SELECT throws_ok(format('DELETE FROM assignments WHERE id = %L', :'item'), '55P03', NULL, 'nor goes while somebody escalates it');
+RESET lock_timeout;
+SELECT dblink_exec('other', 'COMMIT') \g /dev/null
+DELETE FROM assignments WHERE id = :'item';
+SELECT is(count(*), 1::bigint, 'and then takes the escalation along') FROM escalation_events_archive WHERE assignment_id = :'item';
+SELECT pg_temp.done() \g /dev/null
+
 -- Only what comes soon wakes the monitor.
 SELECT pg_temp.connect('ear') \g /dev/null
 SELECT dblink_exec('ear', 'LISTEN steward_sla') \g /dev/null
@@ -380,12 +459,22 @@ UPDATE assignments SET status = 'in_progress' WHERE id = :'item';
 SELECT is(pg_temp.woken(), false, 'but not starting to work on it');
 UPDATE staff_profiles SET availability_status = 'on_leave', unavailable_until = steward.now() + interval '30 s' WHERE user_id = :'cid';
 SELECT is(pg_temp.woken(), true, 'nor does it miss a short leave');
+INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, priority) VALUES ('far', 'ticket', '{}', 'low');
+SELECT isnt(pg_temp.woken(), true, 'what is queued does not');
+INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, priority, created_at) VALUES ('near', 'ticket', '{}', 'urgent', steward.now() - interval '1 hour 29 minutes 30 s');
+SELECT is(pg_temp.woken(), true, 'unless it has its warning soon');
+UPDATE assignment_queue SET sla_deadline = steward.now() + interval '20 s' WHERE work_item_id = 'far';
+SELECT is(pg_temp.woken(), true, 'or its deadline');
+DELETE FROM assignment_queue;
 SELECT dblink_disconnect('ear'), dblink_disconnect('other') \g /dev/null
 
 -- No turn reads a table: at a hundred thousand, everything is an index.
 SET session_replication_role = replica;
 INSERT INTO assignments (organization_id, work_item_id, work_item_type, assignee_id, unit_id, sla_started_at, warn_at, sla_deadline, priority)
 SELECT pg_temp.home(), 'bulk' || i, 'ticket', :'ann', :'translation', now(), now() + i * interval '1 minute', now() + i * interval '2 minutes', 'normal'
+  FROM generate_series(1, 100000) i;
+INSERT INTO assignment_queue (organization_id, work_item_id, work_item_type, required_skills, target_unit_id, priority, warn_at, sla_deadline)
+SELECT pg_temp.home(), 'bulk queued' || i, 'ticket', '{}', :'translation', 'normal', now() + i * interval '1 minute', now() + i * interval '2 minutes'
   FROM generate_series(1, 100000) i;
 SET session_replication_role = origin;
 ANALYZE;
@@ -409,6 +498,14 @@ SELECT is(escalated, 100, 'a turn of a hundred') FROM steward.sla_turn('test', 1
 SELECT is(string_agg(format('%s %s', relname, seq_tup_read), ', '), NULL, 'scans no table') FROM pg_stat_xact_user_tables
  WHERE seq_tup_read > 0 AND relname IN ('assignments', 'staff_profiles', 'organizational_units', 'escalation_events', 'notification_outbox', 'sla_trouble');
 SELECT cmp_ok(idx_tup_fetch, '<', 2000::bigint, 'and reads little more than it writes') FROM pg_stat_xact_user_tables WHERE relname = 'assignments';
+ROLLBACK;
+SELECT (SELECT count(*) FROM assignments WHERE status IN ('assigned', 'in_progress') AND breached_at IS NULL AND sla_deadline <= steward.now())
+     + (SELECT count(*) FROM assignment_queue WHERE breached_at IS NULL AND sla_deadline <= steward.now()) AS due \gset
+BEGIN;
+SELECT is(warned, 240, 'and one of all that is due'), is(escalated, :due, 'with somebody or waiting') FROM steward.sla_turn('test', 1000);
+SELECT is(string_agg(format('%s %s', relname, seq_tup_read), ', '), NULL, 'scans no table') FROM pg_stat_xact_user_tables
+ WHERE seq_tup_read > 0 AND relname IN ('assignments', 'assignment_queue', 'staff_profiles', 'organizational_units', 'escalation_events', 'notification_outbox', 'sla_trouble');
+SELECT cmp_ok(idx_tup_fetch, '<', 2000::bigint, 'and reads little more than it writes') FROM pg_stat_xact_user_tables WHERE relname = 'assignment_queue';
 ROLLBACK;
 
 -- No finish(): it counts what the rollbacks took back.

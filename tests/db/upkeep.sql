@@ -126,7 +126,7 @@ SELECT pg_temp.home(), 'rate' || i, 'task', :'ann', :'unit', now() - interval '9
        CASE WHEN i <= 50 THEN 'assigned' ELSE 'completed' END::assignment_status, CASE WHEN i > 100 THEN now() - interval '5 days' WHEN i > 55 THEN now() - interval '2 hours' WHEN i > 50 THEN now() END
   FROM generate_series(1, 1000) i;
 INSERT INTO escalation_events (organization_id, assignment_id, work_item_id, work_item_type, unit_id, escalated_from_id, reason, escalated_at, sla_deadline)
-SELECT a.organization_id, a.id, a.work_item_id, 'task', a.unit_id, a.assignee_id, r::escalation_reason, now() - CASE WHEN i <= 11 THEN 1 ELSE 4 END * interval '1 day' + interval '1 minute', a.sla_deadline
+SELECT a.organization_id, a.id, a.work_item_id, 'task', a.unit_id, a.assignee_id, r::escalation_reason, now() - CASE WHEN i <= 11 THEN 1 ELSE 4 END * interval '1 day' + interval '1 minute', CASE r WHEN 'sla_breach' THEN a.sla_deadline END
   FROM generate_series(1, 20) i JOIN assignments a ON a.work_item_id = 'rate' || i CROSS JOIN (VALUES ('sla_breach'), ('manual')) v(r);
 SET session_replication_role = origin;
 SELECT results_eq('SELECT escalated, assignments, escalation_pct, alert FROM steward.escalation_rate', 'VALUES (11::bigint, 100::bigint, 11.00, true)', 'X14: eleven of a hundred is 11 percent, and an alert');

@@ -40,7 +40,7 @@ all_are_watched() { [ "$(count 'assignments WHERE warning_sent_at IS NULL AND wa
 
 # escalated N - that many breaches, each with one event
 escalated() {
-	[ "$(sql -c "SELECT count(*), count(DISTINCT assignment_id) FROM escalation_events WHERE reason = 'sla_breach'")" = "$1|$1" ]
+	[ "$(sql -c "SELECT count(*), count(DISTINCT COALESCE(assignment_id, queue_id)) FROM escalation_events WHERE reason = 'sla_breach'")" = "$1|$1" ]
 }
 
 lateness_ms() { # p95
@@ -135,6 +135,22 @@ passes() { grep -c "event=queue_drained .*${1:+busy=1}" "$STEWARD_DIR/log" || tr
 	assign last translator1 "steward.now() + interval '1.5 s'"
 	wait_until 5 escalated 2
 	[ "$(breaches_of near)" = 0 ]
+}
+
+@test "what waits in the queue is escalated in the moment of its deadline, once, whoever gets it then" {
+	steward_set sla_monitor.tick 30000
+	busy lawyer 5
+	begin
+	queue waits legal urgent 119.97
+	wait_until 5 escalated 1
+	[ "$(lateness_ms)" -le 200 ]
+	is_queued waits
+	complete load-lawyer-1
+	wait_until 5 has lawyer waits
+	assign next translator1 "steward.now() + interval '0.5 s'"
+	wait_until 5 escalated 2
+	[ "$(breaches_of waits)" = 1 ]
+	assignments_are_right crowded
 }
 
 @test "a monitor that listens in vain still escalates: the safety poll finds what nobody told of" {
