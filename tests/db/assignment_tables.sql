@@ -304,6 +304,8 @@ SELECT is(count(*), 2::bigint, 'the next day''s stands beside it') FROM capacity
 -- Counts after things that happen at random.
 SELECT is(pg_temp.drift(), NULL, 'after all of this the counts are right');
 SELECT pg_temp.crowd(12);
+-- What chance gives knows no limit, and moving somebody asks for one.
+UPDATE organizational_units SET unit_wip_limit = 100;
 SELECT diag('seed 0.4711') FROM setseed(0.4711);
 CREATE TEMP TABLE step (what text);
 \set happen 'INSERT INTO step SELECT pg_temp.step() FROM generate_series(1, 300);'
