@@ -391,7 +391,7 @@ SELECT lives_ok(format('DELETE FROM skills WHERE id = %L', :'needed'), 'with all
 SELECT throws_ok(format('UPDATE assignment_rules SET is_active = true WHERE id = %L', :'rule'), '23503', NULL, 'and a rule about it does not come back');
 
 -- What deleting a user or a unit looks through: every foreign key that can be is the
--- beginning of an index, but for the two that are filled all the time and asked for never.
+-- beginning of an index, but for the three that are filled all the time and asked for never.
 SELECT set_eq($$
     SELECT format('%s.%s', c.conrelid::regclass, a.attname)
       FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[cardinality(c.conkey)]
@@ -400,6 +400,6 @@ SELECT set_eq($$
        AND NOT EXISTS (SELECT FROM pg_index i
                         WHERE i.indrelid = c.conrelid AND (i.indkey[0] = a.attnum OR (i.indkey[0] = c.conkey[1] AND i.indkey[1] = a.attnum))
                           AND (i.indpred IS NULL OR pg_get_expr(i.indpred, i.indrelid) = format('(%I IS NOT NULL)', a.attname)))$$,
-    '{assignment_queue.requested_by,assignments.target_unit_id}'::text[], 'deleting a user reads no table whole but the queue, deleting a unit only the work');
+    '{assignment_queue.requested_by,assignment_queue.escalation_recipient_id,assignments.target_unit_id}'::text[], 'deleting a user reads no table whole but the queue, deleting a unit only the work');
 
 SELECT * FROM finish();
