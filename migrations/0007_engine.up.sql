@@ -101,14 +101,13 @@ GRANT EXECUTE ON FUNCTION steward.flag_is_on(text, uuid) TO steward_worker, auth
 CREATE FUNCTION steward.flag_set(name text, enabled boolean, percent numeric DEFAULT NULL, actor text DEFAULT NULL)
     RETURNS SETOF steward.feature_flag
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    INSERT INTO steward.feature_flag AS f (name, enabled, percent, updated_by)
-    VALUES ($1, $2, COALESCE($3, 100), COALESCE($4, session_user))
-    ON CONFLICT ON CONSTRAINT feature_flag_pkey DO UPDATE
+    UPDATE steward.feature_flag f
        SET enabled = $2, percent = COALESCE($3, f.percent), updated_by = COALESCE($4, session_user)
+     WHERE f.name = $1
     RETURNING f.*
 $$;
 COMMENT ON FUNCTION steward.flag_set(text, boolean, numeric, text) IS
-    'switches a flag and returns its row; without a percentage the old one stays, a new flag gets 100';
+    'switches a flag and returns its row, none when there is no such flag; without a percentage the old one stays';
 GRANT EXECUTE ON FUNCTION steward.flag_set(text, boolean, numeric, text) TO steward_worker;
 
 CREATE FUNCTION steward.flag_list() RETURNS SETOF steward.feature_flag

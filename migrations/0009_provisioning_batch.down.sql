@@ -1,6 +1,9 @@
 SELECT steward.quarantine_put('steward.upkeep');
 
 DROP FUNCTION steward.provision_upkeep(text);
+DROP FUNCTION steward.prune(regclass, tid[]);
+DROP FUNCTION steward.provision_forsaken(uuid);
+DROP FUNCTION steward.provision_forgotten(uuid);
 DROP FUNCTION steward.match_unserved(public.advisor_match_requests);
 DROP FUNCTION steward.provision_batch(text, int);
 DROP FUNCTION steward.provision_reap(text, interval, int);
@@ -9,7 +12,8 @@ DROP FUNCTION steward.provision_split(uuid[], int, int, boolean, text);
 DROP FUNCTION steward.provision_claim(int, int);
 DROP FUNCTION steward.provision_apply(uuid[], int, int, boolean);
 DROP FUNCTION steward.is_in_share(uuid, int);
-DROP FUNCTION steward.provision_failed(uuid, text, text, text, boolean);
+DROP FUNCTION steward.provision_failed(uuid, text, text, text, boolean, text);
+DROP FUNCTION steward.error_place(text, text);
 DROP FUNCTION steward.provision_give_up(uuid, text, text, text);
 DROP TRIGGER match_forsaken_tell ON public.advisor_match_requests;
 DROP FUNCTION steward.match_forsaken_tell();

@@ -164,7 +164,7 @@ BEGIN
                 to_jsonb(q) || jsonb_build_object('code', code, 'restoredStatus', restored))
         ON CONFLICT ON CONSTRAINT job_run_slot_key DO NOTHING;
         RETURN;
-    EXCEPTION WHEN OTHERS THEN
+    EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
         GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, problem = MESSAGE_TEXT;
         IF steward.is_environment(state) THEN
             RAISE;
@@ -181,9 +181,26 @@ END $$;
 COMMENT ON FUNCTION steward.provision_give_up(uuid, text, text, text) IS
     'puts the match back and ends the job as failed; as rollback_needed, to be tried again, when that is not possible';
 
+-- Where in the effect an error arose.  A constraint names its table; a trigger
+-- names only its function in the context, the innermost first, and the function
+-- the tables it hangs on.
+CREATE FUNCTION steward.error_place(source text, context text) RETURNS text
+    LANGUAGE sql STABLE AS $$
+    SELECT COALESCE(NULLIF(source, ''), (
+        SELECT string_agg(DISTINCT c.relname, ', ' ORDER BY c.relname)
+          FROM regexp_matches(context, '^PL/pgSQL function (.+\)) line ', 'gn') WITH ORDINALITY AS f(name, depth)
+          JOIN pg_catalog.pg_proc p
+            ON f.name[1] IN (quote_ident(p.proname) || '()', p.pronamespace::regnamespace || '.' || quote_ident(p.proname) || '()')
+          JOIN pg_catalog.pg_trigger t ON t.tgfoid = p.oid
+          JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+         GROUP BY f.depth ORDER BY f.depth LIMIT 1))
+$$;
+COMMENT ON FUNCTION steward.error_place(text, text) IS 'the table an error is about, of its TABLE_NAME and context; NULL when they do not tell';
+
 -- One failed attempt.  SQLSTATE classes 22 and 23 are about the row and will be
 -- the same next time; everything else may pass.
-CREATE FUNCTION steward.provision_failed(job uuid, worker text, code text, problem text, may_pass boolean) RETURNS boolean
+CREATE FUNCTION steward.provision_failed(job uuid, worker text, code text, problem text, may_pass boolean, place text DEFAULT NULL)
+    RETURNS boolean
     LANGUAGE plpgsql AS $$
 DECLARE
     stamp timestamptz := steward.now();
@@ -196,7 +213,7 @@ BEGIN
            last_error = code || ': ' || problem, last_error_at = stamp,
            next_retry_at = stamp + (ARRAY[interval '1 s', '5 s', '25 s'])[LEAST(x.attempt_count + 1, 3)] * (1 + random()),
            error_history = COALESCE(x.error_history, '[]') || jsonb_build_object(
-               'attempt', x.attempt_count + 1, 'error', problem, 'code', code, 'recoverable', may_pass,
+               'attempt', x.attempt_count + 1, 'error', problem, 'code', code, 'recoverable', may_pass, 'table', place,
                'worker', worker, 'timestamp', steward.iso(stamp))
      WHERE x.id = job
     RETURNING * INTO STRICT q;
@@ -209,7 +226,7 @@ BEGIN
     END IF;
     RETURN again;
 END $$;
-COMMENT ON FUNCTION steward.provision_failed(uuid, text, text, text, boolean) IS
+COMMENT ON FUNCTION steward.provision_failed(uuid, text, text, text, boolean, text) IS
     'counts a failed attempt; true when the job is tried again after its pause, false when it was given up';
 
 -- A function that is not inlined: a statement sets up every call written in it,
@@ -360,6 +377,11 @@ COMMENT ON FUNCTION steward.provision_claim(int, int) IS
 -- done in the same call.  Eighths rather than halves: the work that is thrown away
 -- is a quarter more than the batch instead of twice it, and a lock that somebody
 -- holds is waited for four times instead of nine.
+--
+-- Two seconds into a call nobody is waited for any more, or many held rows would
+-- keep the neighbours from being committed.  Who is then found held was not given
+-- his time: he is put off beyond the end of the call, not counted, and so stands
+-- in front of nobody.
 CREATE FUNCTION steward.provision_split(jobs uuid[], most int, share int, judged boolean, worker text,
                                         OUT taken int, OUT claimed int, OUT completed int, OUT retried int, OUT rolled_back int)
     LANGUAGE plpgsql AS $$
@@ -369,6 +391,9 @@ DECLARE
     first   int := 1;
     state   text;
     problem text;
+    source  text;
+    context text;
+    hurried boolean := false;
     part    record;
 BEGIN
     retried := 0;
@@ -385,8 +410,9 @@ BEGIN
         claimed := part.claimed;
         completed := part.completed;
         odd := part.odd;
-    EXCEPTION WHEN OTHERS THEN
-        GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, problem = MESSAGE_TEXT;
+    EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
+        GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, problem = MESSAGE_TEXT, source = TABLE_NAME,
+            context = PG_EXCEPTION_CONTEXT;
         IF steward.is_environment(state) THEN
             RAISE;
         END IF;
@@ -403,13 +429,25 @@ BEGIN
     END IF;
 
     completed := 0;
+    IF state = '55P03' THEN
+        hurried := current_setting('lock_timeout') = '1ms';
+        IF clock_timestamp() > statement_timestamp() + interval '2 s' THEN
+            PERFORM set_config('lock_timeout', '1ms', true);
+        END IF;
+    END IF;
     IF jobs IS NULL THEN
         part := steward.provision_claim(most, share);
         taken := part.taken;
         jobs := COALESCE(part.jobs, '{}');
         claimed := cardinality(jobs);
     ELSIF cardinality(jobs) = 1 THEN
-        IF steward.provision_failed(jobs[1], worker, state, problem, left(state, 2) NOT IN ('22', '23')) THEN
+        IF hurried THEN
+            UPDATE public.workspace_provisioning_queue q
+               SET next_retry_at = steward.now() + interval '5 s' * (1 + random()),
+                   last_error = state || ': ' || problem, last_error_at = steward.now()
+             WHERE q.id = jobs[1];
+        ELSIF steward.provision_failed(jobs[1], worker, state, problem, left(state, 2) NOT IN ('22', '23'),
+                                       steward.error_place(source, context)) THEN
             retried := 1;
         ELSE
             rolled_back := 1;
@@ -609,8 +647,71 @@ $$;
 COMMENT ON FUNCTION steward.match_unserved(public.advisor_match_requests) IS
     'whether a finalized match waits for a workspace that nobody queued, and the flag is on for it';
 
+-- What another client's triggers and constraints refuse keeps only itself, and the
+-- words of it go back to who asked.
+CREATE FUNCTION steward.provision_forgotten(match uuid, OUT job uuid, OUT trouble text)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    state text;
+BEGIN
+    job := steward.provision_enqueue(match);
+EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
+    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, trouble = MESSAGE_TEXT;
+    IF steward.is_environment(state) THEN
+        RAISE;
+    END IF;
+    trouble := format('match %s could not be queued: %s', match, trouble);
+END $$;
+COMMENT ON FUNCTION steward.provision_forgotten(uuid) IS 'provision_enqueue for a match that was found without a job; trouble when that is refused';
+
+CREATE FUNCTION steward.provision_forsaken(match uuid, OUT done boolean, OUT trouble text)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    state text;
+BEGIN
+    -- Setting the NULL again is what makes the trigger look.
+    UPDATE public.advisor_match_requests SET matched_advisor_id = NULL WHERE id = match;
+    done := true;
+EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
+    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, trouble = MESSAGE_TEXT;
+    IF steward.is_environment(state) THEN
+        RAISE;
+    END IF;
+    done := false;
+    trouble := format('match %s could not be put back: %s', match, trouble);
+END $$;
+COMMENT ON FUNCTION steward.provision_forsaken(uuid) IS 'puts a finalized match without an advisor back; trouble when that is refused';
+
+CREATE FUNCTION steward.prune(source regclass, old tid[], OUT pruned int, OUT trouble text)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    size  int := (cardinality(old) + 7) / 8;
+    first int := 1;
+    state text;
+    part  record;
+BEGIN
+    BEGIN
+        EXECUTE format('DELETE FROM %s WHERE ctid = ANY ($1)', source) USING old;
+        GET DIAGNOSTICS pruned = ROW_COUNT;
+        RETURN;
+    EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
+        GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, trouble = MESSAGE_TEXT;
+        IF steward.is_environment(state) THEN
+            RAISE;
+        END IF;
+    END;
+    pruned := 0;
+    trouble := format('old rows of %s cannot be removed: %s', source, trouble);
+    WHILE cardinality(old) > 1 AND first <= cardinality(old) LOOP
+        part := steward.prune(source, old[first:first + size - 1]);
+        pruned := pruned + part.pruned;
+        first := first + size;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION steward.prune(regclass, tid[]) IS 'deletes rows, in eighths where one of them cannot be deleted; how many went, and why one did not';
+
 CREATE FUNCTION steward.provision_upkeep(worker text)
-    RETURNS TABLE (reaped int, swept int, pruned int, alerts_waiting int)
+    RETURNS TABLE (reaped int, swept int, pruned int, alerts_waiting int, trouble text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
@@ -621,7 +722,7 @@ DECLARE
     keep    steward.upkeep;
     seen    int := 0;
     visited record;
-    removed int;
+    part    record;
 BEGIN
     reaped := 0; swept := 0; pruned := 0;
     SELECT count(*) INTO alerts_waiting FROM (
@@ -636,12 +737,15 @@ BEGIN
 
     reaped := steward.provision_reap(worker, interval '2 minutes', keep.batch);
 
-    -- Setting the NULL again is what makes the trigger look.
-    UPDATE public.advisor_match_requests SET matched_advisor_id = NULL
-     WHERE id = ANY (ARRAY(SELECT f.id FROM public.advisor_match_requests f
-                            WHERE f.status = 'finalized' AND f.matched_advisor_id IS NULL
-                            LIMIT keep.batch FOR NO KEY UPDATE SKIP LOCKED));
-    GET DIAGNOSTICS swept = ROW_COUNT;
+    FOR visited IN
+        SELECT f.id FROM public.advisor_match_requests f
+         WHERE f.status = 'finalized' AND f.matched_advisor_id IS NULL
+         LIMIT keep.batch FOR NO KEY UPDATE SKIP LOCKED
+    LOOP
+        part := steward.provision_forsaken(visited.id);
+        swept := swept + part.done::int;
+        trouble := COALESCE(trouble, part.trouble);
+    END LOOP;
 
     FOR visited IN
         SELECT p.finalized_at, p.id,
@@ -651,8 +755,10 @@ BEGIN
          ORDER BY p.finalized_at, p.id LIMIT keep.batch
     LOOP
         seen := seen + 1;
-        IF visited.unserved AND steward.provision_enqueue(visited.id) IS NOT NULL THEN
-            swept := swept + 1;
+        IF visited.unserved THEN
+            part := steward.provision_forgotten(visited.id);
+            swept := swept + (part.job IS NOT NULL)::int;
+            trouble := COALESCE(trouble, part.trouble);
         END IF;
     END LOOP;
     -- Few matches fit into one round, which then has nothing to remember.
@@ -662,25 +768,25 @@ BEGIN
         UPDATE steward.upkeep SET swept_until = DEFAULT, swept_until_id = DEFAULT;
     END IF;
 
-    DELETE FROM steward.event WHERE ctid = ANY (ARRAY(
+    part := steward.prune('steward.event', ARRAY(
         SELECT e.ctid FROM steward.event e
          WHERE e.created_at < steward.now() - make_interval(days => keep.event_days) LIMIT keep.batch));
-    GET DIAGNOSTICS removed = ROW_COUNT;
-    pruned := pruned + removed;
-    DELETE FROM steward.job_run WHERE id = ANY (ARRAY(
-        SELECT r.id FROM steward.job_run r
+    pruned := pruned + part.pruned;
+    trouble := COALESCE(trouble, part.trouble);
+    part := steward.prune('steward.job_run', ARRAY(
+        SELECT r.ctid FROM steward.job_run r
          WHERE r.created_at < steward.now() - make_interval(days => keep.job_run_days)
          ORDER BY r.created_at LIMIT keep.batch));
-    GET DIAGNOSTICS removed = ROW_COUNT;
-    pruned := pruned + removed;
-    DELETE FROM public.workspace_provisioning_queue WHERE id = ANY (ARRAY(
-        SELECT q.id FROM public.workspace_provisioning_queue q
+    pruned := pruned + part.pruned;
+    trouble := COALESCE(trouble, part.trouble);
+    part := steward.prune('public.workspace_provisioning_queue', ARRAY(
+        SELECT q.ctid FROM public.workspace_provisioning_queue q
          WHERE q.status = 'completed' AND q.updated_at < steward.now() - make_interval(days => keep.completed_days)
          ORDER BY q.updated_at LIMIT keep.batch FOR UPDATE SKIP LOCKED));
-    GET DIAGNOSTICS removed = ROW_COUNT;
-    pruned := pruned + removed;
+    pruned := pruned + part.pruned;
+    trouble := COALESCE(trouble, part.trouble);
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION steward.provision_upkeep(text) IS
-    'reaps old locks, queues finalized matches that were forgotten, puts back those without an advisor, removes what is too old; bounded.  alerts_waiting: failure alerts that nobody delivered yet';
+    'reaps old locks, queues finalized matches that were forgotten, puts back those without an advisor, removes what is too old; bounded.  alerts_waiting: failure alerts that nobody delivered yet; trouble: the first thing it could not do';
 GRANT EXECUTE ON FUNCTION steward.provision_upkeep(text) TO steward_worker;

@@ -12,6 +12,7 @@ DROP FUNCTION steward.provisioning_list(int);
 DROP FUNCTION steward.provisioning_stale();
 DROP FUNCTION steward.provisioning_stuck();
 DROP FUNCTION steward.provisioning_error_groups();
+DROP FUNCTION steward.error_class(text, jsonb);
 DROP FUNCTION steward.error_catalogue();
 DROP FUNCTION steward.provisioning_errors();
 DROP FUNCTION steward.provisioning_performance(interval);

@@ -38,11 +38,11 @@ CREATE FUNCTION steward.provisioning_errors()
     SELECT q.id, q.match_id, q.project_id, q.advisor_id, q.status, q.attempt_count, q.last_error, q.last_error_at
       FROM public.workspace_provisioning_queue q
      WHERE q.status IN ('failed', 'rollback_needed') AND q.created_at >= steward.now() - interval '24 hours'
-     ORDER BY q.last_error_at DESC NULLS LAST, q.id
+     ORDER BY q.last_error_at DESC NULLS LAST, q.id LIMIT 10
 $$;
-COMMENT ON FUNCTION steward.provisioning_errors() IS 'failed jobs of the last 24 hours, the latest error first';
+COMMENT ON FUNCTION steward.provisioning_errors() IS 'the ten latest failed jobs of the last 24 hours, the latest error first';
 CREATE VIEW steward.provisioning_errors WITH (security_invoker = true) AS SELECT * FROM steward.provisioning_errors();
-COMMENT ON VIEW steward.provisioning_errors IS 'failed jobs of the last 24 hours, the latest error first';
+COMMENT ON VIEW steward.provisioning_errors IS 'the ten latest failed jobs of the last 24 hours, the latest error first';
 
 -- Known errors by what they start with: the code steward writes, or the words
 -- that other clients of the table leave.
@@ -67,23 +67,40 @@ CREATE FUNCTION steward.error_catalogue() RETURNS TABLE (pattern text, cause tex
 $$;
 COMMENT ON FUNCTION steward.error_catalogue() IS 'known errors: how they begin, what causes them, what to do; the first match counts';
 
+-- By the code first, then by the table the last attempt failed at.  steward counts
+-- no attempt for a lost connection, but other clients of the table may.
+CREATE FUNCTION steward.error_class(error text, history jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN error ~* '^(08|57P)|connection' THEN 'db connection'
+                WHEN error ~* '^23503|foreign key' THEN 'foreign key'
+                WHEN error ~* '^(40|55P03)|serializ|deadlock|lock timeout' THEN 'transient'
+                WHEN place = 'unified_chat_sessions' THEN 'chat session creation'
+                WHEN place ~ '^((project_chat_log_minimal|project_chat_seq|event)(, |$))+$' THEN 'broadcast'
+                WHEN place = 'project_advisors' THEN 'membership'
+                ELSE 'other' END
+      FROM (SELECT jsonb_path_query_array(history, '$[*] ? (exists(@.attempt))') -> -1 ->> 'table') h(place)
+$$;
+COMMENT ON FUNCTION steward.error_class(text, jsonb) IS
+    'db connection, foreign key, transient, chat session creation, broadcast, membership or other, of a job''s last error';
+
 CREATE FUNCTION steward.provisioning_error_groups()
-    RETURNS TABLE (last_error text, count bigint, latest timestamptz, cause text, remedy text)
+    RETURNS TABLE (last_error text, class text, count bigint, latest timestamptz, cause text, remedy text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT g.last_error, g.count, g.latest, COALESCE(k.cause, 'not known'),
+    SELECT g.last_error, g.class, g.count, g.latest, COALESCE(k.cause, 'not known'),
            COALESCE(k.remedy, 'stewardctl provisioning show ID tells the whole history')
-      FROM (SELECT q.last_error, count(*) AS count, max(q.last_error_at) AS latest
+      FROM (SELECT q.last_error, e.class, count(*) AS count, max(q.last_error_at) AS latest
               FROM public.workspace_provisioning_queue q
-             WHERE q.status IN ('failed', 'rollback_needed') GROUP BY q.last_error) g
+              CROSS JOIN LATERAL (SELECT steward.error_class(q.last_error, q.error_history) AS class) e
+             WHERE q.status IN ('failed', 'rollback_needed') GROUP BY q.last_error, e.class) g
       LEFT JOIN LATERAL (
            SELECT c.cause, c.remedy
              FROM steward.error_catalogue() WITH ORDINALITY AS c(pattern, cause, remedy, rank)
             WHERE g.last_error ~* c.pattern ORDER BY c.rank LIMIT 1) k ON true
      ORDER BY g.count DESC, g.latest DESC NULLS LAST
 $$;
-COMMENT ON FUNCTION steward.provisioning_error_groups() IS 'failed jobs by error text, the most frequent first, with cause and remedy';
+COMMENT ON FUNCTION steward.provisioning_error_groups() IS 'failed jobs by error text and class, the most frequent first, with cause and remedy';
 CREATE VIEW steward.provisioning_error_groups WITH (security_invoker = true) AS SELECT * FROM steward.provisioning_error_groups();
-COMMENT ON VIEW steward.provisioning_error_groups IS 'failed jobs by error text, the most frequent first, with cause and remedy';
+COMMENT ON VIEW steward.provisioning_error_groups IS 'failed jobs by error text and class, the most frequent first, with cause and remedy';
 
 CREATE FUNCTION steward.provisioning_stuck()
     RETURNS TABLE (id uuid, match_id uuid, locked_by text, locked_at timestamptz, stuck_duration interval)
@@ -204,22 +221,22 @@ CREATE FUNCTION steward.provisioning_verify(match uuid) RETURNS TABLE (tick text
              ON c.project_id = m.project_id AND c.client_msg_id = m.id AND c.message_type = 'system' AND c.user_id IS NULL
       CROSS JOIN LATERAL (VALUES
         (1, 'match',      m.status = 'finalized', format('the match is %s', m.status)),
-        (2, 'job',        COALESCE(q.status = 'completed', false), COALESCE(format('the job is %s', q.status), 'there is no job')),
-        (3, 'membership', COALESCE(a.status = 'active', false), COALESCE(format('the advisor is %s in the project', a.status), 'the advisor is not in the project')),
-        (4, 'session',    COALESCE(s.session_state = 'active', false), COALESCE(format('the chat session is %s', s.session_state), 'there is no chat session')),
+        (2, 'job',        COALESCE(q.status = 'completed', false), CASE WHEN q.id IS NULL THEN 'there is no job' ELSE 'the job is ' || q.status END),
+        (3, 'membership', COALESCE(a.status = 'active', false), CASE WHEN a.status IS NULL THEN 'the advisor is not in the project' ELSE format('the advisor is %s in the project', a.status) END),
+        (4, 'session',    COALESCE(s.session_state = 'active', false), CASE WHEN s.session_state IS NULL THEN 'there is no chat session' ELSE format('the chat session is %s', s.session_state) END),
         (5, 'message',    c.id IS NOT NULL, CASE WHEN c.id IS NULL THEN 'there is no welcome message' ELSE format('the welcome is message %s', c.seq) END)
       ) t(rank, tick, ok, detail)
      WHERE m.id = match ORDER BY t.rank
 $$;
 COMMENT ON FUNCTION steward.provisioning_verify(uuid) IS 'five ticks for a match; no row when there is no such match';
 
-CREATE FUNCTION steward.provisioning_backfill(lim int DEFAULT 100) RETURNS TABLE (match_id uuid, job_id uuid)
+CREATE FUNCTION steward.provisioning_backfill(lim int DEFAULT 100) RETURNS TABLE (match_id uuid, job_id uuid, trouble text)
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     WITH forgotten AS MATERIALIZED (
         SELECT m.id FROM public.advisor_match_requests m
          WHERE m.status = 'finalized' AND m.matched_advisor_id IS NOT NULL AND steward.match_unserved(m)
          ORDER BY m.finalized_at, m.id LIMIT lim)
-    SELECT f.id, steward.provision_enqueue(f.id) FROM forgotten f
+    SELECT f.id, p.job, p.trouble FROM forgotten f CROSS JOIN LATERAL steward.provision_forgotten(f.id) p
 $$;
 COMMENT ON FUNCTION steward.provisioning_backfill(int) IS
     'queues finalized matches that never had a workspace, oldest first, where the flag is on; returns what it queued';
@@ -240,15 +257,17 @@ CREATE FUNCTION steward.provisioning_accept(period interval DEFAULT '24 hours')
                    SELECT FROM steward.event e WHERE e.project_id = d.project_id AND e.name = 'advisor.workspace_ready'
                       AND e.data ->> 'matchId' = d.match_id::text)) AS events,
                (SELECT count(*) FROM steward.provisioning_stuck()) AS stuck,
-               (SELECT round(count(*) FILTER (WHERE q.status = 'failed') * 100.0 / NULLIF(count(*), 0), 3)
-                  FROM public.workspace_provisioning_queue q
-                 WHERE q.status IN ('completed', 'failed') AND q.created_at >= steward.now() - period) AS rollback_pct)
+               -- What happened, not what is: a job that was tried again has forgotten it.
+               (SELECT count(*) FROM steward.job_run r
+                 WHERE r.job LIKE 'provisioning:%' AND r.detail ->> 'restoredStatus' IS NOT NULL
+                   AND r.created_at >= steward.now() - period) AS rollbacks)
     SELECT t.criterion, t.target, COALESCE(t.actual, 'n/a'), t.ok
-      FROM p, n, LATERAL (VALUES
+      FROM p, n, LATERAL (SELECT round(n.rollbacks * 100.0 / NULLIF(n.rollbacks + n.done, 0), 3) AS rollback_pct) x, LATERAL (VALUES
+        (0, 'jobs',                      '> 0',     p.total::text,          p.total > 0),
         (1, 'success rate',              '> 99 %',  p.success_rate_pct || ' % of ' || p.total, p.success_rate_pct > 99),
         (2, 'average time',              '< 2 s',   p.avg_seconds || ' s',  p.avg_seconds < 2),
         (3, 'stuck jobs',                '0',       n.stuck::text,          n.stuck = 0),
-        (4, 'rollback rate',             '< 0.1 %', n.rollback_pct || ' %', n.rollback_pct < 0.1),
+        (4, 'rollback rate',             '< 0.1 %', x.rollback_pct || ' %', x.rollback_pct < 0.1),
         (5, 'ready events written',      'all',     CASE WHEN n.done > 0 THEN format('%s of %s', n.events, n.done) END,
                                                     CASE WHEN n.done > 0 THEN n.events = n.done END),
         (6, 'welcome messages written',  'all',     CASE WHEN n.done > 0 THEN format('%s of %s', n.messages, n.done) END,
@@ -257,7 +276,7 @@ CREATE FUNCTION steward.provisioning_accept(period interval DEFAULT '24 hours')
       ) t(rank, criterion, target, actual, ok)
      ORDER BY t.rank
 $$;
-COMMENT ON FUNCTION steward.provisioning_accept(interval) IS 'judges the criteria of a deployment one by one over the last period';
+COMMENT ON FUNCTION steward.provisioning_accept(interval) IS 'judges the criteria of a deployment one by one over the last period; one without jobs is not accepted';
 
 GRANT SELECT ON steward.provisioning_health, steward.provisioning_performance, steward.provisioning_errors,
     steward.provisioning_error_groups, steward.provisioning_stuck, steward.provisioning_stale, steward.provisioning_list

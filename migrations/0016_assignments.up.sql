@@ -64,7 +64,7 @@ COMMENT ON COLUMN public.assignments.unit_id IS 'the assignee''s unit, whose lim
 COMMENT ON COLUMN public.assignments.assigned_by IS 'who decided by hand; NULL when steward did';
 COMMENT ON COLUMN public.assignments.sla_started_at IS 'when the clock of the promise began; being given to somebody else does not restart it';
 COMMENT ON COLUMN public.assignments.warn_at IS 'when the share of the time that sla_configs says is gone';
-COMMENT ON COLUMN public.assignments.warning_sent_at IS 'when the assignee was warned; once for a deadline';
+COMMENT ON COLUMN public.assignments.warning_sent_at IS 'when the assignee was warned; each once for a deadline';
 COMMENT ON COLUMN public.assignments.breached_at IS 'when the breach of this deadline was escalated, or stamped where nobody could be told';
 COMMENT ON COLUMN public.assignments.escalated_at IS 'when it was last escalated, by breach or by hand';
 COMMENT ON COLUMN public.assignments.escalation_recipient_id IS 'as its last escalation says, which has the foreign key';
@@ -113,6 +113,8 @@ BEGIN
                 USING ERRCODE = 'lock_not_available', HINT = 'try again';
         END IF;
         held := set_config('steward.items_held', (held + 1)::text, true);
+    ELSIF NEW.status = 'completed' THEN
+        NEW.completed_at := COALESCE(NEW.completed_at, GREATEST(steward.now(), NEW.sla_started_at, NEW.assigned_at));
     END IF;
     NEW.sla_started_at := COALESCE(NEW.sla_started_at, NEW.assigned_at);
     moments := steward.sla_moments(NEW.organization_id, NEW.work_item_type, NEW.priority, NEW.sla_started_at, NEW.sla_deadline);
@@ -124,7 +126,7 @@ BEGIN
     RETURN NEW;
 END $$;
 COMMENT ON FUNCTION public.calculate_sla_deadline_fn() IS
-    'fills organisation and unit from the assignee, and both moments of the SLA from its configuration; a given deadline stays';
+    'fills organisation and unit from the assignee, and both moments of the SLA from its configuration; a given deadline stays, and what comes completed was completed now';
 CREATE TRIGGER calculate_sla_deadline BEFORE INSERT ON public.assignments
     FOR EACH ROW EXECUTE FUNCTION public.calculate_sla_deadline_fn();
 COMMENT ON TRIGGER calculate_sla_deadline ON public.assignments IS 'fills organisation, unit and both moments of the SLA';
@@ -232,9 +234,13 @@ BEGIN
         RAISE EXCEPTION 'user % is not a member of staff of organisation %', NEW.assignee_id, NEW.organization_id
             USING ERRCODE = 'foreign_key_violation', COLUMN = 'assignee_id', HINT = 'an assignee needs a row in staff_profiles';
     END IF;
+    -- The promise stays, but whoever has to keep it now was not warned.
+    IF NEW.assignee_id <> OLD.assignee_id AND NEW.breached_at IS NULL AND NEW.warning_sent_at = OLD.warning_sent_at THEN
+        NEW.warning_sent_at := NULL;
+    END IF;
     RETURN NEW;
 END $$;
-COMMENT ON FUNCTION steward.assignment_moves() IS 'an assignment belongs to the unit of its assignee';
+COMMENT ON FUNCTION steward.assignment_moves() IS 'an assignment belongs to the unit of its assignee, who is warned anew';
 CREATE TRIGGER assignment_moves BEFORE UPDATE OF assignee_id, unit_id, organization_id, status ON public.assignments
     FOR EACH ROW WHEN (NEW.assignee_id <> OLD.assignee_id OR NEW.unit_id <> OLD.unit_id OR NEW.organization_id <> OLD.organization_id
                        OR (OLD.status = 'pending' AND NEW.status = 'assigned'))
@@ -245,15 +251,25 @@ COMMENT ON TRIGGER assignment_moves ON public.assignments IS 'the unit follows t
 -- we give up long before they look for a deadlock, all waits together.
 CREATE FUNCTION steward.staff_moves() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+DECLARE
+    full_unit public.organizational_units;
 BEGIN
     PERFORM FROM public.assignments a
       WHERE a.organization_id = NEW.organization_id AND a.assignee_id = NEW.user_id AND a.status NOT IN ('completed', 'cancelled')
         FOR NO KEY UPDATE NOWAIT;
     UPDATE public.assignments a SET unit_id = NEW.unit_id
      WHERE a.organization_id = NEW.organization_id AND a.assignee_id = NEW.user_id AND a.status NOT IN ('completed', 'cancelled');
+    -- Counted by now, and locked.
+    SELECT * INTO full_unit FROM public.organizational_units u
+     WHERE u.id = NEW.unit_id AND u.current_assignment_count > u.unit_wip_limit AND NEW.current_assignment_count > 0;
+    IF FOUND THEN
+        RAISE EXCEPTION 'unit % has no room for the open work that comes along: it would have %/%', full_unit.name_en,
+                full_unit.current_assignment_count, full_unit.unit_wip_limit
+            USING ERRCODE = 'check_violation', COLUMN = 'unit_id', HINT = 'give the work to somebody else first, or raise unit_wip_limit';
+    END IF;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION steward.staff_moves() IS 'open work goes along to the new unit; 55P03, to be tried again, while somebody changes that work';
+COMMENT ON FUNCTION steward.staff_moves() IS 'open work goes along to the new unit, which needs room for it; 55P03, to be tried again, while somebody changes that work';
 CREATE TRIGGER staff_moves AFTER UPDATE OF unit_id ON public.staff_profiles
     FOR EACH ROW WHEN (NEW.unit_id <> OLD.unit_id) EXECUTE FUNCTION steward.staff_moves();
 COMMENT ON TRIGGER staff_moves ON public.staff_profiles IS 'open work goes along to the new unit';
@@ -428,6 +444,14 @@ BEGIN
                (SELECT count(*)::int FROM public.assignments a
                  WHERE a.organization_id = p.organization_id AND a.assignee_id = p.user_id AND a.status IN ('assigned', 'in_progress'))
          WHERE p.id = ANY (profiles);
+        -- What was counted too high kept work waiting, where there is a queue.
+        IF to_regclass('steward.capacity_freed') IS NOT NULL THEN
+            INSERT INTO steward.capacity_freed (organization_id, unit_id, user_id)
+            SELECT u.organization_id, u.id, NULL::uuid FROM public.organizational_units u WHERE u.id = ANY (units)
+            UNION ALL
+            SELECT p.organization_id, p.unit_id, p.user_id FROM public.staff_profiles p WHERE p.id = ANY (profiles);
+            PERFORM pg_notify('queue_process_needed', '{}') WHERE units || profiles <> '{}';
+        END IF;
     END IF;
 END $$;
 COMMENT ON FUNCTION steward.recount_assignments(boolean) IS

@@ -11,6 +11,7 @@ DROP TRIGGER assignment_completion_trigger ON public.assignments;
 DROP TABLE steward.capacity_freed;
 DROP TABLE public.assignment_queue;
 DROP FUNCTION public.process_queue_on_capacity_change();
+DROP FUNCTION steward.queue_renew();
 DROP FUNCTION steward.queue_flag();
 DROP FUNCTION steward.queue_promise();
 DROP FUNCTION steward.queue_check();

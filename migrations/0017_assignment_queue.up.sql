@@ -35,6 +35,7 @@ CREATE INDEX idx_queue_target ON public.assignment_queue (organization_id, targe
 CREATE INDEX idx_queue_new ON public.assignment_queue (priority DESC, created_at, id) WHERE last_attempt_at IS NULL;
 CREATE INDEX idx_queue_stale_items ON public.assignment_queue (priority DESC, created_at, id) INCLUDE (last_attempt_at)
     WHERE NOT needs_review;
+CREATE INDEX idx_queue_recipient ON public.assignment_queue (escalation_recipient_id) WHERE escalation_recipient_id IS NOT NULL;
 CREATE INDEX idx_queue_sla_breach ON public.assignment_queue (sla_deadline) WHERE breached_at IS NULL;
 CREATE INDEX idx_queue_sla_warning ON public.assignment_queue (warn_at) WHERE warning_sent_at IS NULL;
 COMMENT ON CONSTRAINT assignment_queue_skills_check ON public.assignment_queue IS 'what an entry of idx_queue_serveable has room for';
@@ -44,6 +45,7 @@ COMMENT ON COLUMN public.assignment_queue.reason IS 'why it fitted nobody the la
 COMMENT ON COLUMN public.assignment_queue.sla_deadline IS 'the deadline that the assignment will have: the clock runs since created_at; NULL is not watched';
 COMMENT ON COLUMN public.assignment_queue.warning_sent_at IS 'when whoever can find capacity was warned; once for a deadline';
 COMMENT ON COLUMN public.assignment_queue.breached_at IS 'when the breach of this deadline was escalated, or stamped where nobody could be told; the assignment takes it over';
+COMMENT ON INDEX public.idx_queue_recipient IS 'what deleting a user looks through';
 COMMENT ON INDEX public.idx_queue_sla_breach IS 'the next breach among what waits';
 COMMENT ON INDEX public.idx_queue_sla_warning IS 'the next warning among what waits';
 COMMENT ON INDEX public.idx_queue_priority_created IS 'the order in which the whole queue is served';
@@ -198,13 +200,33 @@ CREATE TRIGGER unit_capacity_trigger AFTER UPDATE OF unit_wip_limit ON public.or
     FOR EACH ROW WHEN (NEW.unit_wip_limit > OLD.unit_wip_limit)
     EXECUTE FUNCTION public.process_queue_on_capacity_change();
 COMMENT ON TRIGGER unit_capacity_trigger ON public.organizational_units IS 'a higher limit of a unit is capacity';
-CREATE TRIGGER rule_capacity_trigger AFTER UPDATE OR DELETE ON public.assignment_rules
+CREATE TRIGGER rule_capacity_trigger AFTER INSERT OR UPDATE OR DELETE ON public.assignment_rules
     FOR EACH ROW EXECUTE FUNCTION public.process_queue_on_capacity_change();
 COMMENT ON TRIGGER rule_capacity_trigger ON public.assignment_rules IS 'another rule may let somebody serve what waits';
 -- Capacity may have come free between the look that found none and this commit.
 CREATE TRIGGER queue_arrival_trigger AFTER INSERT ON public.assignment_queue
     FOR EACH ROW EXECUTE FUNCTION public.process_queue_on_capacity_change();
 COMMENT ON TRIGGER queue_arrival_trigger ON public.assignment_queue IS 'what was just queued is looked at once more';
+
+CREATE FUNCTION steward.queue_renew() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.attempts := 0;
+    NEW.last_attempt_at := NULL;
+    NEW.needs_review := false;
+    NEW.flagged_at := NULL;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION steward.queue_renew() IS 'forgets the attempts that an item had as it was before';
+CREATE TRIGGER queue_renew BEFORE UPDATE OF required_skills, target_unit_id, priority ON public.assignment_queue
+    FOR EACH ROW WHEN (NEW.required_skills <> OLD.required_skills OR NEW.target_unit_id IS DISTINCT FROM OLD.target_unit_id
+                       OR NEW.priority <> OLD.priority)
+    EXECUTE FUNCTION steward.queue_renew();
+COMMENT ON TRIGGER queue_renew ON public.assignment_queue IS 'an item that needs something else is a new one';
+CREATE TRIGGER queue_renewal_trigger AFTER UPDATE OF required_skills, target_unit_id, priority ON public.assignment_queue
+    FOR EACH ROW WHEN (OLD.last_attempt_at IS NOT NULL AND NEW.last_attempt_at IS NULL)
+    EXECUTE FUNCTION public.process_queue_on_capacity_change();
+COMMENT ON TRIGGER queue_renewal_trigger ON public.assignment_queue IS 'and looked at like one';
 
 SELECT steward.protect('public.assignment_queue');
 CREATE POLICY visible ON public.assignment_queue FOR SELECT TO authenticated

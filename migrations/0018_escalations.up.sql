@@ -160,12 +160,34 @@ CREATE TRIGGER assignment_stays BEFORE UPDATE OF id ON public.assignments
     FOR EACH ROW WHEN (NEW.id <> OLD.id) EXECUTE FUNCTION steward.assignment_stays();
 COMMENT ON TRIGGER assignment_stays ON public.assignments IS 'keeps escalations and their assignment together';
 
+-- Only of supervisors: an administrator sees the whole organisation by its units.  Who is
+-- led in one organisation, and not in another where the caller leads too, is left out.
+CREATE FUNCTION steward.led_people() RETURNS uuid[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    caller uuid := auth.uid();
+BEGIN
+    RETURN COALESCE((
+        SELECT array_agg(s.user_id)
+          FROM public.staff_profiles p
+          JOIN public.staff_profiles s ON s.organization_id = p.organization_id AND s.unit_id = p.unit_id
+         WHERE p.user_id = caller AND p.role = 'supervisor'
+           AND NOT EXISTS (SELECT FROM public.staff_profiles l
+                             JOIN public.staff_profiles o ON o.organization_id = l.organization_id AND o.unit_id <> l.unit_id
+                            WHERE l.user_id = caller AND l.role = 'supervisor' AND l.organization_id <> p.organization_id
+                              AND o.user_id = s.user_id)), '{}');
+END $$;
+COMMENT ON FUNCTION steward.led_people() IS 'the users of the units in which the user of the claims is supervisor';
+GRANT EXECUTE ON FUNCTION steward.led_people() TO authenticated;
+
 SELECT steward.protect('public.escalation_events');
 CREATE POLICY visible ON public.escalation_events FOR SELECT TO authenticated
     USING (escalated_to_id = (SELECT auth.uid()) OR escalated_from_id = (SELECT auth.uid())
            OR unit_id = ANY ((SELECT steward.visible_units())::uuid[])
+           OR (escalated_to_id = ANY ((SELECT steward.led_people())::uuid[])
+               AND organization_id = ANY ((SELECT steward.led_organizations('supervisor'))::uuid[]))
            OR (unit_id IS NULL AND organization_id = ANY ((SELECT steward.led_organizations('admin'))::uuid[])));
-COMMENT ON POLICY visible ON public.escalation_events IS 'both sides, supervisors their unit''s, administrators their organisation''s';
+COMMENT ON POLICY visible ON public.escalation_events IS 'both sides, supervisors what comes from their unit or goes to its people, administrators their organisation''s';
 SELECT steward.protect('public.assignments_archive');
 CREATE POLICY visible ON public.assignments_archive FOR SELECT TO authenticated
     USING (unit_id = ANY ((SELECT steward.visible_units())::uuid[])

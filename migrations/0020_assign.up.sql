@@ -8,15 +8,17 @@
 CREATE FUNCTION steward.skill_ids(organization uuid, wanted jsonb) RETURNS uuid[]
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    known   uuid[];
-    unknown text;
+    known    uuid[];
+    unknown  text;
+    doubtful boolean;
 BEGIN
     IF jsonb_typeof(wanted) IS DISTINCT FROM 'array' OR jsonb_array_length(wanted) NOT BETWEEN 1 AND 100
        OR jsonb_path_exists(wanted, 'strict $[*] ? (@.type() != "string")') THEN
         RAISE EXCEPTION 'required_skills must be a list of 1 to 100 ids or names of skills'
             USING ERRCODE = 'invalid_parameter_value', COLUMN = 'required_skills';
     END IF;
-    SELECT array_agg(DISTINCT s.id ORDER BY s.id), min(w.word) FILTER (WHERE s.id IS NULL) INTO known, unknown
+    SELECT array_agg(DISTINCT s.id ORDER BY s.id), min(w.word) FILTER (WHERE s.id IS NULL), count(*) > jsonb_array_length(wanted)
+      INTO known, unknown, doubtful
       FROM jsonb_array_elements_text(wanted) w(word)
       LEFT JOIN public.skills s
         ON s.organization_id = organization
@@ -26,11 +28,17 @@ BEGIN
         RAISE EXCEPTION 'there is no skill "%"', left(unknown, 100)
             USING ERRCODE = 'foreign_key_violation', COLUMN = 'required_skills',
                   HINT = 'a skill is named by its id, its name_en or its name_ar';
+    ELSIF doubtful THEN
+        RAISE EXCEPTION '"%" names several skills', left((
+                SELECT w.word FROM jsonb_array_elements_text(wanted) w(word)
+                 WHERE (SELECT count(*) FROM public.skills s
+                         WHERE s.organization_id = organization AND w.word IN (s.name_en, s.name_ar, s.id::text)) > 1 LIMIT 1), 100)
+            USING ERRCODE = 'invalid_parameter_value', COLUMN = 'required_skills', HINT = 'name it by its id';
     END IF;
     RETURN known;
 END $$;
 COMMENT ON FUNCTION steward.skill_ids(uuid, jsonb) IS
-    'the skills of an organisation that a list of ids and names means; raises naming one that does not exist';
+    'the skills of an organisation that a list of ids and names means; raises naming one that does not exist, or means several';
 GRANT EXECUTE ON FUNCTION steward.skill_ids(uuid, jsonb) TO authenticated, service_role;
 
 CREATE FUNCTION steward.unit_rules(organization uuid, wanted uuid[])
@@ -363,6 +371,7 @@ DECLARE
     existed boolean;
     wip     text;
     warning text;
+    absence text;
 BEGIN
     IF length(work_item) NOT BETWEEN 1 AND 255 OR work_item IS NULL THEN
         RAISE EXCEPTION 'work_item_id must be a text of 1 to 255 characters'
@@ -393,6 +402,9 @@ BEGIN
     IF person.current_assignment_count >= person.individual_wip_limit THEN
         warning := format('Assignee is at or over WIP limit (%s)', wip);
     END IF;
+    IF person.availability_status <> 'available' THEN
+        absence := 'Assignee is ' || replace(person.availability_status::text, '_', ' ');
+    END IF;
 
     DELETE FROM public.assignment_queue x
      WHERE x.organization_id = organization AND x.work_item_id = work_item AND x.work_item_type = kind
@@ -408,7 +420,7 @@ BEGIN
         UPDATE public.assignments x
            SET assignee_id = assignee, assigned_at = steward.now(), assigned_by = actor, reassigned_from = a.assignee_id,
                override_reason = assign_override.override_reason, reassignment_reason = assign_override.override_reason,
-               priority = COALESCE(assign_override.priority, x.priority)
+               priority = COALESCE(assign_override.priority, x.priority), needs_review = false, review_reason = NULL, flagged_at = NULL
          WHERE x.id = a.id RETURNING * INTO a;
     ELSE
         INSERT INTO public.assignments (organization_id, work_item_id, work_item_type, assignee_id, assigned_by, priority, override_reason,
@@ -422,14 +434,14 @@ BEGIN
     INSERT INTO public.assignment_history (organization_id, unit_id, assignment_id, work_item_id, action, actor_id, detail)
     VALUES (organization, a.unit_id, a.id, work_item, 'assignment_manual_override', actor,
             jsonb_build_object('work_item_id', work_item, 'work_item_type', kind, 'assignee_id', assignee,
-                               'reason', assign_override.override_reason, 'warning', warning, 'wip', wip));
+                               'reason', assign_override.override_reason, 'warning', NULLIF(concat_ws('; ', warning, absence), ''), 'wip', wip));
     RETURN steward.assignment_answer(a)
         || jsonb_build_object('outcome', CASE WHEN existed THEN 'reassigned' ELSE 'assigned' END,
                               'assigned_by', actor, 'override_reason', a.override_reason)
-        || CASE WHEN warning IS NULL THEN '{}' ELSE jsonb_build_object('capacity_warning', warning) END;
+        || jsonb_strip_nulls(jsonb_build_object('capacity_warning', warning, 'availability_warning', absence));
 END $$;
 COMMENT ON FUNCTION steward.assign_override(uuid, text, public.work_item_type, uuid, public.priority_level, text, uuid, uuid[], boolean) IS
-    'gives a work item to somebody whatever the limits, and says so; an item that is active elsewhere only when told to reassign';
+    'gives a work item to somebody whatever the limits and whoever is away, and says so; an item that is active elsewhere only when told to reassign';
 GRANT EXECUTE ON FUNCTION steward.assign_override(uuid, text, public.work_item_type, uuid, public.priority_level, text, uuid, uuid[], boolean)
     TO service_role;
 
@@ -748,6 +760,8 @@ CREATE FUNCTION public.find_eligible_staff_for_assignment(required_skills uuid[]
     AS $$
 DECLARE
     restricted boolean := NOT steward.is_backend();
+    caller     uuid := auth.uid();
+    units      uuid[] := steward.visible_units();
 BEGIN
     IF COALESCE(max_candidates, 0) < 1 THEN
         RAISE EXCEPTION 'max_candidates must be at least 1' USING ERRCODE = 'invalid_parameter_value', COLUMN = 'max_candidates';
@@ -762,9 +776,10 @@ BEGIN
          WHERE c.skills @> find_eligible_staff_for_assignment.required_skills AND c.stage = 6
            AND (find_eligible_staff_for_assignment.target_unit_id IS NULL OR c.unit_id = find_eligible_staff_for_assignment.target_unit_id)
            AND (NOT restricted OR o.id = ANY (steward.own_organizations()))
+           AND (NOT restricted OR p.user_id = caller OR p.unit_id = ANY (units))
          ORDER BY c.points DESC, cardinality(c.skills) DESC, c.last_assigned_at NULLS FIRST, c.user_id
          LIMIT LEAST(max_candidates, 50);
 END $$;
 COMMENT ON FUNCTION public.find_eligible_staff_for_assignment(uuid[], uuid, int) IS
-    'who could be given such work now, best first, at most 50; here the target unit is a condition.  Users see the staff of their own organisations';
+    'who could be given such work now, best first, at most 50; here the target unit is a condition.  Users see of them whom row security shows them';
 GRANT EXECUTE ON FUNCTION public.find_eligible_staff_for_assignment(uuid[], uuid, int) TO authenticated, service_role;

@@ -460,7 +460,7 @@ BEGIN
         END CASE;
         DELETE FROM steward.sla_trouble t WHERE t.item = ANY (items) AND t.step = sla_step.step;
         RETURN;
-    EXCEPTION WHEN OTHERS THEN
+    EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
         GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, problem = MESSAGE_TEXT;
         IF steward.is_environment(state) THEN
             RAISE;
@@ -493,7 +493,7 @@ BEGIN
               WHERE o.id = COALESCE((SELECT a.organization_id FROM public.assignments a WHERE a.id = items[1]),
                                     (SELECT p.organization_id FROM public.staff_profiles p WHERE p.id = items[1]),
                                     (SELECT q.organization_id FROM public.assignment_queue q WHERE q.id = items[1]));
-        EXCEPTION WHEN OTHERS THEN
+        EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
             -- The outbox may be what raises; the row of sla_trouble says it anyway.
             RAISE WARNING 'SLA: no administrator could be alerted: %', SQLERRM;
         END;
@@ -639,13 +639,14 @@ COMMENT ON FUNCTION steward.sla_wake_new() IS 'wakes the monitor where new work 
 CREATE TRIGGER sla_wake AFTER INSERT ON public.assignments FOR EACH ROW EXECUTE FUNCTION steward.sla_wake_new();
 COMMENT ON TRIGGER sla_wake ON public.assignments IS 'a deadline that comes soon';
 CREATE TRIGGER sla_wake_change
-    AFTER UPDATE OF status, priority, work_item_type, assigned_at, sla_started_at, warn_at, sla_deadline ON public.assignments
+    AFTER UPDATE OF assignee_id, status, priority, work_item_type, assigned_at, sla_started_at, warn_at, sla_deadline ON public.assignments
     FOR EACH ROW WHEN (NEW.status IN ('assigned', 'in_progress')
-                       AND (NEW.warn_at <> OLD.warn_at OR NEW.sla_deadline <> OLD.sla_deadline OR OLD.status = 'pending')
+                       AND (NEW.warn_at <> OLD.warn_at OR NEW.sla_deadline <> OLD.sla_deadline OR OLD.status = 'pending'
+                            OR NEW.assignee_id <> OLD.assignee_id)
                        AND ((NEW.warning_sent_at IS NULL AND NEW.warn_at <= steward.now() + interval '40 s')
                             OR (NEW.breached_at IS NULL AND NEW.sla_deadline <= steward.now() + interval '40 s')))
     EXECUTE FUNCTION steward.sla_wake();
-COMMENT ON TRIGGER sla_wake_change ON public.assignments IS 'a deadline that comes soon now';
+COMMENT ON TRIGGER sla_wake_change ON public.assignments IS 'a deadline that comes soon now, or to somebody who was not warned';
 CREATE TRIGGER sla_wake AFTER INSERT OR UPDATE OF priority, work_item_type, created_at, sla_deadline ON public.assignment_queue
     FOR EACH ROW WHEN (NEW.breached_at IS NULL
                        AND LEAST(CASE WHEN NEW.warning_sent_at IS NULL THEN NEW.warn_at END, NEW.sla_deadline) <= steward.now() + interval '40 s')
@@ -716,6 +717,27 @@ END $$;
 COMMENT ON FUNCTION steward.must_be_allowed(boolean, uuid) IS
     'raises for the organisation''s own people; false for anybody else, to whom what they ask about does not exist';
 
+-- Two people to leave out, of whom escalation_recipients knows one: where it answers
+-- the other, the next unit up is asked.
+CREATE FUNCTION steward.escalation_beyond(organization uuid, unit uuid, person uuid, caller uuid) RETURNS uuid
+    LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    recipient uuid;
+BEGIN
+    LOOP
+        SELECT r.recipient_id INTO recipient
+          FROM steward.escalation_recipients(ARRAY[organization], ARRAY[unit], ARRAY[caller]) r;
+        IF recipient IS DISTINCT FROM person THEN
+            RETURN recipient;
+        ELSIF unit IS NULL THEN
+            RETURN NULL;
+        END IF;
+        SELECT u.parent_unit_id INTO unit FROM public.organizational_units u WHERE u.id = unit;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION steward.escalation_beyond(uuid, uuid, uuid, uuid) IS
+    'who looks at what the recipient of somebody''s escalations escalates: neither of the two';
+
 CREATE FUNCTION steward.escalate(assignment uuid, reason public.escalation_reason, actor uuid DEFAULT NULL, notes text DEFAULT NULL)
     RETURNS jsonb LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -748,8 +770,10 @@ BEGIN
     INSERT INTO public.escalation_events
            (organization_id, assignment_id, work_item_id, work_item_type, unit_id, escalated_from_id, escalated_to_id, escalated_by,
             reason, sla_deadline, escalated_at, notes)
-    SELECT a.organization_id, a.id, a.work_item_id, a.work_item_type, a.unit_id, a.assignee_id, r.recipient_id, caller,
-           escalate.reason, CASE WHEN escalate.reason = 'sla_breach' THEN a.sla_deadline END, stamp, escalate.notes
+    SELECT a.organization_id, a.id, a.work_item_id, a.work_item_type, a.unit_id, a.assignee_id,
+           CASE WHEN r.recipient_id = caller THEN steward.escalation_beyond(a.organization_id, a.unit_id, a.assignee_id, caller)
+                ELSE r.recipient_id END,
+           caller, escalate.reason, CASE WHEN escalate.reason = 'sla_breach' THEN a.sla_deadline END, stamp, escalate.notes
       FROM steward.escalation_recipients(ARRAY[a.organization_id], ARRAY[a.unit_id], ARRAY[a.assignee_id]) r
     RETURNING * INTO e;
     UPDATE public.assignments x
@@ -768,7 +792,7 @@ BEGIN
         format('%s %s', a.work_item_type, a.work_item_id), ARRAY[e.escalated_from_id, e.escalated_to_id]));
 END $$;
 COMMENT ON FUNCTION steward.escalate(uuid, public.escalation_reason, uuid, text) IS
-    'escalates open work by hand, for its assignee or whoever leads the unit; not again while the assignee''s last escalation is unresolved, and without taking the place of a later breach';
+    'escalates open work by hand, for its assignee or whoever leads the unit, and never to who asks; not again while the assignee''s last escalation is unresolved, and without taking the place of a later breach';
 
 -- Who asked for the item is one side, whoever leads its unit the other; the caller knows.
 CREATE FUNCTION steward.queue_raise(q public.assignment_queue, caller uuid, notes text) RETURNS jsonb
@@ -777,8 +801,11 @@ DECLARE
     e         public.escalation_events;
     recipient uuid;
 BEGIN
+    -- What is for no unit comes from one.
     SELECT r.recipient_id INTO recipient
-      FROM steward.escalation_recipients(ARRAY[q.organization_id], ARRAY[q.target_unit_id], ARRAY[caller]) r;
+      FROM steward.escalation_recipients(ARRAY[q.organization_id], ARRAY[COALESCE(q.target_unit_id,
+               (SELECT p.unit_id FROM public.staff_profiles p
+                 WHERE p.organization_id = q.organization_id AND p.user_id = COALESCE(q.requested_by, caller)))], ARRAY[caller]) r;
     IF recipient IS NULL THEN
         PERFORM steward.sla_alert('sla_no_recipient', ARRAY[q.id], ARRAY[q.organization_id],
             ARRAY[format('%s %s waits in the queue, and there is nobody to escalate it to', q.work_item_type, q.work_item_id)],
@@ -798,7 +825,7 @@ BEGIN
         ARRAY(SELECT DISTINCT t.told FROM unnest(ARRAY[e.escalated_from_id, recipient]) t(told) WHERE t.told IS DISTINCT FROM caller)));
 END $$;
 COMMENT ON FUNCTION steward.queue_raise(public.assignment_queue, uuid, text) IS
-    'escalates a queued item for want of capacity to whoever leads its target unit, never to who asks; NULL when nobody has a part in it but the administrators, who were alerted';
+    'escalates a queued item for want of capacity to whoever leads its target unit, without one that of who asked for it, never to who asks; NULL when nobody has a part in it but the administrators, who were alerted';
 
 CREATE FUNCTION steward.queue_escalate(queue uuid, actor uuid DEFAULT NULL, notes text DEFAULT NULL) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -826,7 +853,7 @@ BEGIN
     RETURN answer;
 END $$;
 COMMENT ON FUNCTION steward.queue_escalate(uuid, uuid, text) IS
-    'escalates a queued item for want of capacity to whoever leads its target unit, never to who asks; not again while the last one is unresolved';
+    'escalates a queued item for want of capacity to whoever leads its target unit, without one that of who asked for it, never to who asks; not again while the last one is unresolved';
 
 -- Telling must not keep the fallback from trying the others: the flag says it anyway.
 CREATE FUNCTION steward.queue_exhausted() RETURNS trigger
@@ -862,6 +889,13 @@ BEGIN
        AND steward.must_be_allowed(x.escalated_to_id = auth.uid() OR steward.may_lead(x.organization_id, x.unit_id), x.organization_id)
        FOR NO KEY UPDATE;
     IF NOT FOUND THEN
+        -- What it was about is archived, and nobody has said yet that it is settled.
+        SELECT (jsonb_populate_record(NULL::public.escalation_events, to_jsonb(x))).* INTO e FROM public.escalation_events_archive x
+         WHERE x.id = escalation
+           AND steward.must_be_allowed(x.escalated_to_id = auth.uid() OR steward.may_lead(x.organization_id, x.unit_id), x.organization_id)
+           FOR NO KEY UPDATE;
+    END IF;
+    IF NOT FOUND THEN
         RETURN '{"outcome": "not_found"}';
     ELSIF e.resolved_at IS NOT NULL THEN
         RETURN steward.escalation_said('already_resolved', e);
@@ -869,11 +903,13 @@ BEGIN
         RETURN steward.escalation_said('already_acknowledged', e);
     END IF;
     stamp := GREATEST(steward.now(), e.escalated_at, e.acknowledged_at);
-    UPDATE public.escalation_events x
-       SET acknowledged_at = COALESCE(x.acknowledged_at, stamp), resolved_at = CASE WHEN resolve THEN stamp END,
-           notes = COALESCE(escalation_answer.notes, x.notes)
-     WHERE x.id = e.id
-    RETURNING * INTO e;
+    e.acknowledged_at := COALESCE(e.acknowledged_at, stamp);
+    e.resolved_at := CASE WHEN resolve THEN stamp END;
+    e.notes := COALESCE(escalation_answer.notes, e.notes);
+    UPDATE public.escalation_events x SET acknowledged_at = e.acknowledged_at, resolved_at = e.resolved_at, notes = e.notes WHERE x.id = e.id;
+    IF NOT FOUND THEN
+        UPDATE public.escalation_events_archive x SET acknowledged_at = e.acknowledged_at, resolved_at = e.resolved_at, notes = e.notes WHERE x.id = e.id;
+    END IF;
     IF e.assignment_id IS NOT NULL THEN
         INSERT INTO public.assignment_history (organization_id, unit_id, assignment_id, work_item_id, action, actor_id, detail)
         VALUES (e.organization_id, e.unit_id, e.assignment_id, e.work_item_id,
@@ -883,7 +919,7 @@ BEGIN
     RETURN steward.escalation_said(CASE WHEN resolve THEN 'resolved' ELSE 'acknowledged' END, e);
 END $$;
 COMMENT ON FUNCTION steward.escalation_answer(uuid, uuid, boolean, text) IS
-    'acknowledges or resolves an escalation, once each, for its recipient or whoever leads the unit';
+    'acknowledges or resolves an escalation, an archived one too, once each, for its recipient or whoever leads the unit';
 GRANT EXECUTE ON FUNCTION steward.escalate(uuid, public.escalation_reason, uuid, text), steward.queue_escalate(uuid, uuid, text),
     steward.escalation_answer(uuid, uuid, boolean, text) TO authenticated, service_role;
 

@@ -8,6 +8,7 @@ BEGIN
         'steward.queue_recipients(uuid[])', 'steward.queue_breach(uuid[], timestamptz)', 'steward.queue_warn(uuid[], timestamptz)',
         'steward.sla_step(text, uuid[], timestamptz, text)', 'steward.sla_next_due(timestamptz)', 'steward.sla_turn(text, int)',
         'public.sla_check_and_escalate()', 'steward.sla_wake()', 'steward.sla_wake_new()',
+        'steward.escalation_beyond(uuid, uuid, uuid, uuid)',
         'steward.escalate(uuid, public.escalation_reason, uuid, text)', 'steward.queue_escalate(uuid, uuid, text)',
         'steward.queue_raise(public.assignment_queue, uuid, text)', 'steward.queue_exhausted()',
         'steward.escalation_answer(uuid, uuid, boolean, text)', 'steward.may_lead(uuid, uuid)',

@@ -24,6 +24,7 @@ DROP FUNCTION steward.answer_escalations_report(jsonb);
 DROP FUNCTION steward.answer_capacity_check(jsonb);
 DROP FUNCTION steward.answer_assignments_my_assignments(jsonb);
 DROP FUNCTION steward.answer_assignments_queue(jsonb);
+DROP FUNCTION steward.queue_places(uuid[]);
 DROP FUNCTION steward.work_walk(uuid, public.assignment_status[], steward.page_end, int);
 DROP FUNCTION steward.queue_walk(jsonb, steward.page_end, int);
 DROP FUNCTION steward.cursor_read(jsonb, text, int);

@@ -12,7 +12,7 @@ CREATE TABLE steward.api_field (
     place     int     NOT NULL,
     field     text    NOT NULL,
     kind      text    NOT NULL
-        CONSTRAINT api_field_kind_check CHECK (kind IN ('text', 'uuid', 'word', 'words', 'names', 'number', 'size', 'flag', 'moment')),
+        CONSTRAINT api_field_kind_check CHECK (kind IN ('text', 'uuid', 'word', 'words', 'names', 'number', 'size', 'flag', 'moment', 'until')),
     required  boolean NOT NULL DEFAULT false,
     low       int,
     high      int,
@@ -28,7 +28,7 @@ COMMENT ON COLUMN steward.api_field.operation IS 'the function in schema api; * 
 COMMENT ON COLUMN steward.api_field.place IS 'the order of checking; the first complaint is the answer';
 COMMENT ON COLUMN steward.api_field.kind IS
     'text; uuid; word: one of words; words: some of words, also as one text with commas; names: a list of texts; number: an integer; '
-    'size: a number that is capped at high; flag; moment: a date or an ISO 8601 date and time, in UTC unless it says otherwise, a date its first moment. '
+    'size: a number that is capped at high; flag; moment: a date or an ISO 8601 date and time, in UTC unless it says otherwise, a date its first moment; until: the same, a date its last. '
     'Numbers and flags may be texts, as in a query string';
 COMMENT ON COLUMN steward.api_field.low IS 'the shortest text, fewest elements, smallest number';
 COMMENT ON COLUMN steward.api_field.high IS 'the longest text, most elements, largest number';
@@ -105,7 +105,7 @@ SELECT f.operation, row_number() OVER (), f.field, f.kind, f.required, f.low, f.
     ('staff_availability', 'reason', 'text', false, 0, 500, NULL, NULL, NULL, 'why'),
 
     ('escalations_report', 'start_date', 'moment', false, NULL, NULL, NULL, NULL, NULL, 'from when; 30 days before the end'),
-    ('escalations_report', 'end_date', 'moment', false, NULL, NULL, NULL, NULL, NULL, 'until when; now.'),
+    ('escalations_report', 'end_date', 'until', false, NULL, NULL, NULL, NULL, NULL, 'until when; else until now'),
     ('escalations_report', 'unit_id', 'uuid', false, NULL, NULL, NULL, NULL, NULL, 'only this unit''s'),
     ('escalations_report', 'assignee_id', 'uuid', false, NULL, NULL, NULL, NULL, NULL, 'only what was escalated from this user'),
     ('escalations_report', 'work_item_type', 'word', false, NULL, NULL, 'type', NULL, 'Invalid work item type: ', 'only these'),
@@ -200,8 +200,9 @@ BEGIN
         ELSE
             complaint := 'must be true or false';
         END IF;
-    WHEN 'moment' THEN
-        value := to_jsonb(steward.moment_of(word));
+    WHEN 'moment', 'until' THEN
+        value := to_jsonb(steward.moment_of(word)
+            + CASE WHEN f.kind = 'until' AND length(word) = 10 THEN interval '24 hours' - interval '1 us' ELSE interval '0' END);
         IF shape <> 'string' OR value IS NULL THEN
             complaint := 'must be a date, as 2025-10-15 or 2025-10-15T08:00:00Z';
         END IF;
@@ -544,6 +545,39 @@ COMMENT ON FUNCTION steward.work_walk(uuid, public.assignment_status[], steward.
     'the next assignments of the caller in these states, by deadline; of every organisation, or of one';
 GRANT EXECUTE ON FUNCTION steward.work_walk(uuid, public.assignment_status[], steward.page_end, int) TO authenticated, service_role;
 
+-- As far as queue_answer counts.  Within the organisation a place is no secret: asking to
+-- assign tells it, too.  The rows come in their order, one branch after the other.
+CREATE FUNCTION steward.queue_places(shown uuid[]) RETURNS TABLE (id uuid, place bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET enable_seqscan = off
+    SET enable_bitmapscan = off
+    SET jit = off
+    AS $$
+DECLARE
+    last public.assignment_queue;
+BEGIN
+    SELECT * INTO last FROM public.assignment_queue x
+     WHERE x.id = shown[cardinality(shown)]
+       AND (x.organization_id = ANY (steward.own_organizations()) OR (auth.uid() IS NULL AND steward.is_backend()));
+    RETURN QUERY
+        SELECT n.id, n.place
+          FROM (SELECT a.id, row_number() OVER () AS place FROM (
+                    (SELECT x.id, x.priority, x.created_at FROM public.assignment_queue x
+                      WHERE x.organization_id = last.organization_id AND x.priority > last.priority
+                      ORDER BY x.priority DESC, x.created_at, x.id LIMIT 10000)
+                    UNION ALL
+                    (SELECT x.id, x.priority, x.created_at FROM public.assignment_queue x
+                      WHERE x.organization_id = last.organization_id AND x.priority = last.priority
+                        AND (x.created_at, x.id) <= (last.created_at, last.id)
+                      ORDER BY x.priority DESC, x.created_at, x.id LIMIT 10000)
+                    LIMIT 10000) a) n
+         WHERE n.id = ANY (shown);
+END $$;
+COMMENT ON FUNCTION steward.queue_places(uuid[]) IS
+    'the places in the queue of the whole organisation that these items have, which are given in its order; not counted beyond ten thousand';
+GRANT EXECUTE ON FUNCTION steward.queue_places(uuid[]) TO authenticated, service_role;
+
 CREATE FUNCTION steward.answer_assignments_queue(request jsonb, OUT status int, OUT body jsonb)
     LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -561,7 +595,7 @@ BEGIN
             'id', x.id, 'queue_id', x.id, 'work_item_id', x.work_item_id, 'work_item_type', x.work_item_type,
             'required_skills', s.skills, 'required_skill_ids', to_jsonb(x.required_skills), 'target_unit_id', x.target_unit_id,
             'priority', x.priority, 'created_at', steward.iso(x.created_at), 'queued_at', steward.iso(x.created_at),
-            'position', before + p.place, 'queue_position', before + p.place, 'reason', x.reason, 'attempts', x.attempts,
+            'position', before + p.place, 'queue_position', COALESCE(r.place, 10001), 'reason', x.reason, 'attempts', x.attempts,
             'last_attempt_at', steward.iso(x.last_attempt_at), 'needs_review', x.needs_review, 'notes', x.notes) ORDER BY p.place), '[]'),
         'total_count', total, 'total_count_exact', cardinality(found) < skip + size + 200, 'page', before / size + 1, 'page_size', size,
         'total_pages', (total + size - 1) / size, 'has_next_page', total > before + size,
@@ -570,13 +604,15 @@ BEGIN
       INTO body
       FROM unnest(found[skip + 1 : skip + size]) WITH ORDINALITY p(id, place)
       JOIN public.assignment_queue x ON x.id = p.id
+      -- Nobody's place is before the place in a list of less.
+      LEFT JOIN steward.queue_places(CASE WHEN before < 10000 THEN found[skip + 1 : skip + size] END) r ON r.id = p.id
      CROSS JOIN LATERAL (
            SELECT COALESCE(jsonb_agg(jsonb_build_object('skill_id', k.id, 'skill_name_en', k.name_en, 'skill_name_ar', k.name_ar) ORDER BY k.id), '[]')
              FROM public.skills k WHERE k.id = ANY (x.required_skills)) s(skills);
     status := 200;
 END $$;
 COMMENT ON FUNCTION steward.answer_assignments_queue(jsonb) IS
-    'a page of what waits, in the order in which it is served; positions are places in this list, and the total is counted up to two hundred behind the page, which total_count_exact says';
+    'a page of what waits, in the order in which it is served; position is the place in this list, queue_position that in the queue of the organisation, and the total is counted up to two hundred behind the page, which total_count_exact says';
 GRANT EXECUTE ON FUNCTION steward.answer_assignments_queue(jsonb) TO authenticated, service_role;
 
 CREATE FUNCTION steward.answer_assignments_my_assignments(request jsonb, OUT status int, OUT body jsonb)
@@ -777,11 +813,11 @@ BEGIN
      WHERE has_function_privilege('authenticated', to_regprocedure(format('api.%I(jsonb)', f.name)), 'EXECUTE');
     status := 200;
     body := jsonb_build_object('status', CASE WHEN jobs = 4 AND realtime AND functions = 7 THEN 'healthy' ELSE 'degraded' END,
-        'version', '1.0.0', 'checks', jsonb_build_object('database', 'connected', 'pg_cron_jobs', jobs,
+        'version', (SELECT m.binary_version FROM steward.migration m ORDER BY m.version DESC LIMIT 1), 'checks', jsonb_build_object('database', 'connected', 'pg_cron_jobs', jobs,
             'realtime', CASE WHEN realtime THEN 'enabled' ELSE 'disabled' END, 'edge_functions', functions));
 END $$;
 COMMENT ON FUNCTION steward.answer_health_assignment_engine(jsonb) IS
-    'whether the four jobs are enabled, the three tables published and the seven operations there; who asks does not matter';
+    'whether the four jobs are enabled, the three tables published and the seven operations there, and which version brought the schema; who asks does not matter';
 GRANT EXECUTE ON FUNCTION steward.answer_health_assignment_engine(jsonb) TO authenticated, service_role;
 
 -- ---------------------------------------------------------------- answers that write
@@ -794,7 +830,7 @@ DECLARE
 BEGIN
     SELECT * INTO q FROM jsonb_to_record(request) AS r(work_item_id text, work_item_type public.work_item_type, required_skills jsonb,
         priority public.priority_level, target_unit_id uuid, explain boolean);
-    -- Explaining shows the load of everybody.
+    -- Explaining shows who leads the load of everybody, other units' too: the decision is among them all.
     PERFORM steward.permit(me.role <> 'staff' OR NOT q.explain);
     done := steward.auto_assign(work_item => q.work_item_id, kind => q.work_item_type,
         skills => steward.skill_ids(me.organization_id, q.required_skills), priority => q.priority, target_unit => q.target_unit_id,
@@ -814,7 +850,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION steward.answer_assignments_auto_assign(jsonb) IS
-    'assigns (200) or queues (202) a work item; one that has been is answered the same again, as a duplicate';
+    'assigns (200) or queues (202) a work item; one that has been is answered the same again, as a duplicate.  Explaining is for who leads, and about every candidate of the organisation';
 GRANT EXECUTE ON FUNCTION steward.answer_assignments_auto_assign(jsonb) TO authenticated, service_role;
 
 -- A supervisor neither gives work to another unit nor takes any from it.

@@ -10,7 +10,7 @@ BEGIN
         'steward.staff_name(uuid)', 'steward.api_call(text, jsonb)',
         'steward.sla_status(timestamptz, timestamptz, timestamptz)', 'steward.seconds_left(timestamptz, timestamptz)',
         'steward.assignment_clock(public.assignments)', 'steward.assignment_json(public.assignments)',
-        'steward.load_json(bigint, bigint)', 'steward.queue_walk(jsonb, steward.page_end, int)',
+        'steward.load_json(bigint, bigint)', 'steward.queue_places(uuid[])', 'steward.queue_walk(jsonb, steward.page_end, int)',
         'steward.work_walk(uuid, public.assignment_status[], steward.page_end, int)', 'steward.cursor_of(steward.page_end)',
         'steward.cursor_read(jsonb, text, int)', 'steward.may_override(uuid, uuid, text, public.work_item_type, boolean)', 'steward.escalation_told(jsonb, text)');
     FOR operation IN SELECT DISTINCT f.operation FROM steward.api_field f WHERE f.operation <> '*' UNION SELECT 'health_assignment_engine' LOOP

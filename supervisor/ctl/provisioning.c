@@ -120,8 +120,9 @@ errors(const struct command_context *c, const struct admin *a, struct error *e)
 		return rc;
 	rows_put_list(c->out, "groups", groups);
 	for (int i = 0; i < db_rows(groups) && !output_has_fields(c->out); i++)
-		output_line(c->out, "%s x %s\n    cause:  %s\n    remedy: %s", db_named_text(groups, i, "count"),
-		    rows_text(groups, i, "last_error", "no error text"), db_named_text(groups, i, "cause"),
+		output_line(c->out, "%s x %s\n    class:  %s\n    cause:  %s\n    remedy: %s",
+		    db_named_text(groups, i, "count"), rows_text(groups, i, "last_error", "no error text"),
+		    db_named_text(groups, i, "class"), db_named_text(groups, i, "cause"),
 		    db_named_text(groups, i, "remedy"));
 	rows_print_list(c->out, jobs, "id,match_id,status,attempt_count,last_error_at", "no job failed in the last 24 hours");
 	return output_finish(c->out, e);
@@ -230,15 +231,24 @@ backfill_batch(struct ask *ask, int64_t *queued, bool *more, struct error *e)
 	enum err rc;
 
 	(void)snprintf(batch, sizeof(batch), "%d", BACKFILL_BATCH);
-	rc = ask_query(ask, "SELECT * FROM steward.provisioning_backfill($1) WHERE job_id IS NOT NULL", batch, &r, e);
+	rc = ask_query(ask, "SELECT * FROM steward.provisioning_backfill($1)", batch, &r, e);
 	if (rc != ERR_ok)
 		return rc;
-	for (int row = 0; row < db_rows(r); row++, (*queued)++) {
+	for (int row = 0; row < db_rows(r); row++)
+		*queued += db_named_text(r, row, "job_id") != NULL;
+	*more = *queued > before;
+	for (int row = 0; row < db_rows(r); row++) {
+		const char *trouble = db_named_text(r, row, "trouble");
+
+		/* What is refused comes again with every batch and is told with the last one. */
+		if (db_named_text(r, row, "job_id") == NULL && (*more || trouble == NULL))
+			continue;
 		output_item_begin(ask->c->out);
 		rows_put(ask->c->out, r, row);
 		output_item_end(ask->c->out);
+		if (trouble != NULL)
+			output_tinted(ask->c->out, TONE_bad, "%s", trouble);
 	}
-	*more = *queued > before;
 	return ERR_ok;
 }
 

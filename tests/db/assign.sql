@@ -318,9 +318,9 @@ SELECT format('SELECT count(*) FROM find_eligible_staff_for_assignment(%L)', pg_
 \gset
 SET ROLE authenticated;
 SELECT set_config('request.jwt.claims', :'claims', true);
-SELECT results_eq(:'question', 'VALUES (50::bigint)', 'staff ask about their organisation');
+SELECT results_eq(:'question', 'VALUES (1::bigint)', 'staff see themselves');
 SELECT set_config('request.jwt.claims', '', true);
-SELECT results_eq(:'question', 'VALUES (0::bigint)', 'a stranger about none');
+SELECT results_eq(:'question', 'VALUES (0::bigint)', 'a stranger nobody');
 SELECT throws_ok($$SELECT steward.auto_assign('x', 'ticket', '{}', 'normal')$$, '42501', NULL, 'users do not assign past the api');
 RESET ROLE;
 ROLLBACK;

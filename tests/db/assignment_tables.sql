@@ -304,6 +304,8 @@ SELECT is(count(*), 2::bigint, 'the next day''s stands beside it') FROM capacity
 -- Counts after things that happen at random.
 SELECT is(pg_temp.drift(), NULL, 'after all of this the counts are right');
 SELECT pg_temp.crowd(12);
+-- What chance gives knows no limit, and moving somebody asks for one.
+UPDATE organizational_units SET unit_wip_limit = 100;
 SELECT diag('seed 0.4711') FROM setseed(0.4711);
 CREATE TEMP TABLE step (what text);
 \set happen 'INSERT INTO step SELECT pg_temp.step() FROM generate_series(1, 300);'
@@ -389,7 +391,7 @@ SELECT lives_ok(format('DELETE FROM skills WHERE id = %L', :'needed'), 'with all
 SELECT throws_ok(format('UPDATE assignment_rules SET is_active = true WHERE id = %L', :'rule'), '23503', NULL, 'and a rule about it does not come back');
 
 -- What deleting a user or a unit looks through: every foreign key that can be is the
--- beginning of an index, but for the two that are filled all the time and asked for never.
+-- beginning of an index, but for the three that are filled all the time and asked for never.
 SELECT set_eq($$
     SELECT format('%s.%s', c.conrelid::regclass, a.attname)
       FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[cardinality(c.conkey)]

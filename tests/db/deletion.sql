@@ -3,7 +3,7 @@
 \ir setup.psql
 CREATE EXTENSION IF NOT EXISTS dblink;
 
-SELECT plan(61);
+SELECT plan(87);
 
 SELECT pg_temp.person() AS client, pg_temp.person('admin') AS admin
 \gset
@@ -178,6 +178,96 @@ SELECT is(status, 'pending', 'the other queued again') FROM workspace_provisioni
 SELECT is(swept, 0, 'once') FROM steward.provision_upkeep('test');
 SELECT is(completed, 2, 'and done') FROM steward.provision_batch('test', 5);
 
+-- Only one node at a time keeps up.
+DELETE FROM workspace_provisioning_queue WHERE match_id = :'m2';
+DELETE FROM project_advisors WHERE project_id = :'p2';
+DELETE FROM project_chat_log_minimal WHERE project_id = :'p2';
+SELECT dblink_exec('worker', 'BEGIN');
+SELECT is((SELECT s FROM dblink('worker', 'SELECT swept FROM steward.provision_upkeep(''worker'')') AS r(s int)), 1, 'one node keeps up');
+SELECT results_eq('SELECT swept, trouble FROM steward.provision_upkeep(''test'')', 'VALUES (0, NULL::text)', 'another does not begin');
+SELECT dblink_exec('worker', 'ROLLBACK');
+SELECT is(swept, 1, 'until the first one ends') FROM steward.provision_upkeep('test');
+SELECT steward.provision_batch('test', 5);
+
+-- Who has the membership or the welcome was served, whatever became of the job.
+DELETE FROM workspace_provisioning_queue WHERE match_id IN (:'m2', :'m3');
+DELETE FROM project_chat_log_minimal WHERE project_id = :'p2';
+DELETE FROM project_advisors WHERE project_id = :'p3';
+SELECT is(swept, 0, 'a membership, or a welcome, is enough') FROM steward.provision_upkeep('test');
+UPDATE project_advisors SET status = 'invited' WHERE project_id = :'p2';
+SELECT is(swept, 1, 'an invitation is not') FROM steward.provision_upkeep('test');
+DELETE FROM project_chat_log_minimal WHERE project_id = :'p3';
+SELECT is(swept, 1, 'nor is nothing') FROM steward.provision_upkeep('test');
+SELECT is(completed, 2, 'and both are served again') FROM steward.provision_batch('test', 5);
+
+-- The sweep goes on where it stopped, and starts over at its end.
+UPDATE steward.upkeep SET batch = 1;
+SELECT count(*) AS matches FROM advisor_match_requests WHERE status = 'finalized'
+\gset
+CREATE FUNCTION pg_temp.forget(direction text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    m advisor_match_requests;
+BEGIN
+    EXECUTE format('SELECT * FROM advisor_match_requests WHERE status = ''finalized'' ORDER BY finalized_at %s, id %1$s LIMIT 1', direction) INTO m;
+    DELETE FROM workspace_provisioning_queue WHERE match_id = m.id;
+    DELETE FROM project_advisors WHERE project_id = m.project_id;
+    DELETE FROM project_chat_log_minimal WHERE project_id = m.project_id;
+END $$;
+CREATE FUNCTION pg_temp.rounds(n int) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+    found int := 0;
+BEGIN
+    FOR i IN 1 .. n LOOP
+        found := found + (SELECT swept FROM steward.provision_upkeep('test'));
+    END LOOP;
+    RETURN found;
+END $$;
+SELECT cmp_ok(:matches, '>', 2, 'several finalized matches');
+SELECT pg_temp.forget('DESC');
+SELECT is(pg_temp.rounds(:matches - 1), 0, 'one by one the sweep comes');
+SELECT is(pg_temp.rounds(1), 1, 'to the last of them');
+SELECT pg_temp.forget('ASC');
+SELECT is(pg_temp.rounds(2), 1, 'and starts over');
+SELECT is(completed, 2, 'for both') FROM steward.provision_batch('test', 5);
+UPDATE steward.upkeep SET batch = DEFAULT, swept_until = DEFAULT, swept_until_id = DEFAULT;
+
+-- Another advisor in a match that had its workspace: the completed job is taken up.
+SELECT pg_temp.project(:'client') AS project, pg_temp.person() AS first, pg_temp.person() AS second
+\gset
+SELECT pg_temp.finalized_match(:'project', :'first') AS match
+\gset
+SELECT steward.provision_batch('test', 5);
+UPDATE advisor_match_requests SET status = 'expired' WHERE id = :'match';
+UPDATE advisor_match_requests SET status = 'pending' WHERE id = :'match';
+UPDATE advisor_match_requests SET status = 'matched', matched_advisor_id = :'second' WHERE id = :'match';
+UPDATE advisor_match_requests SET status = 'client_approved' WHERE id = :'match';
+UPDATE advisor_match_requests SET status = 'finalized' WHERE id = :'match';
+SELECT is(status || ' ' || advisor_id, 'pending ' || :'second', 'the same job, for the other one') FROM workspace_provisioning_queue WHERE match_id = :'match';
+SELECT is(completed, 1, 'is done') FROM steward.provision_batch('test', 5);
+SELECT results_eq(format('SELECT advisor_id, status FROM project_advisors WHERE project_id = %L ORDER BY status', :'project'),
+    format('VALUES (%L::uuid, ''active''), (%L::uuid, ''removed'')', :'second', :'first'), 'and replaces the first');
+
+-- What other clients' triggers and constraints refuse keeps only itself.
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ASSERT false, 'not this one'; END $$;
+CREATE TEMP TABLE forgotten AS SELECT i, pg_temp.finalized_match(pg_temp.project(:'client'), pg_temp.person()) AS match FROM generate_series(1, 7) i;
+DELETE FROM workspace_provisioning_queue WHERE match_id IN (SELECT match FROM forgotten);
+SET session_replication_role = replica;
+UPDATE advisor_match_requests SET matched_advisor_id = NULL WHERE id IN (SELECT match FROM forgotten WHERE i >= 6);
+SET session_replication_role = origin;
+SELECT format('CREATE TRIGGER refuse BEFORE INSERT ON workspace_provisioning_queue FOR EACH ROW WHEN (NEW.match_id = %L) EXECUTE FUNCTION refuse()', match) FROM forgotten WHERE i = 2
+\gexec
+SELECT is(swept || ' ' || trouble, '6 match ' || (SELECT match FROM forgotten WHERE i = 2) || ' could not be queued: not this one', 'one match cannot be queued, the others are') FROM steward.provision_upkeep('test');
+DROP TRIGGER refuse ON workspace_provisioning_queue;
+SET session_replication_role = replica;
+UPDATE advisor_match_requests SET status = 'finalized' WHERE id IN (SELECT match FROM forgotten WHERE i >= 6);
+SET session_replication_role = origin;
+SELECT format('CREATE TRIGGER refuse BEFORE UPDATE ON advisor_match_requests FOR EACH ROW WHEN (NEW.id = %L) EXECUTE FUNCTION refuse()', match) FROM forgotten WHERE i = 7
+\gexec
+SELECT is(swept || ' ' || trouble, '2 match ' || (SELECT match FROM forgotten WHERE i = 7) || ' could not be put back: not this one', 'one match cannot be put back, another can') FROM steward.provision_upkeep('test');
+DROP TRIGGER refuse ON advisor_match_requests;
+SELECT is(swept || ' ' || COALESCE(trouble, 'no trouble'), '1 no trouble', 'until it can') FROM steward.provision_upkeep('test');
+SELECT is(completed, 5, 'and all five are served') FROM steward.provision_batch('test', 50);
+
 -- A lock that nobody holds: two minutes, one attempt, at most three of them.
 UPDATE workspace_provisioning_queue SET status = 'processing', locked_at = steward.now() - interval '1 minute', locked_by = 'worker-1-abcdef01', attempt_count = 1 WHERE match_id = :'m2';
 UPDATE workspace_provisioning_queue SET status = 'processing', locked_at = steward.now() - interval '3 minutes', locked_by = 'worker-2-abcdef01', attempt_count = 2 WHERE match_id = :'m3';
@@ -187,7 +277,28 @@ SET steward.clock_offset = '2 minutes';
 SELECT results_eq('SELECT reaped, next_due_ms FROM steward.provision_batch(''test'', 5)', 'VALUES (1, 0::bigint)', 'the other one later, by any call, which then looks anew at what is due');
 SELECT is(status || ' ' || attempt_count, 'pending 2', 'counted, and tried again after its pause') FROM workspace_provisioning_queue WHERE match_id = :'m2';
 
--- Retention.
+-- Retention: a row each side of every limit; one that somebody refers to keeps only itself.
+RESET steward.clock_offset;
+SELECT is(pruned, 0, 'nothing is old') FROM steward.provision_upkeep('test');
+BEGIN;
+INSERT INTO steward.event (organization_id, project_id, seq, name, data, created_at)
+SELECT organization_id, id, 1000 + i, 'old', '{}', steward.now() - interval '30 days' + i * interval '1 minute' FROM projects p, unnest('{-1,1}'::int[]) i WHERE id = :'project';
+INSERT INTO steward.job_run (job, scheduled_at, status, created_at)
+SELECT 'old', steward.now() + i * interval '1 minute', 'completed', steward.now() - interval '30 days' + i * interval '1 minute' FROM unnest('{-1,1}'::int[]) i;
+CREATE TEMP TABLE kept AS SELECT q.id, row_number() OVER () AS n FROM workspace_provisioning_queue q JOIN forgotten ON match = match_id WHERE status = 'completed';
+SELECT is(count(*), 5::bigint, 'five that are done') FROM kept;
+SET session_replication_role = replica;
+UPDATE workspace_provisioning_queue q SET updated_at = steward.now() - interval '90 days' + CASE WHEN n = 5 THEN 1 ELSE -1 END * interval '1 minute' FROM kept k WHERE k.id = q.id;
+SET session_replication_role = origin;
+CREATE TABLE invoice (job uuid REFERENCES workspace_provisioning_queue);
+INSERT INTO invoice SELECT id FROM kept WHERE n = 2;
+SELECT results_eq('SELECT pruned, trouble LIKE ''old rows of public.workspace_provisioning_queue cannot be removed: %invoice%'' FROM steward.provision_upkeep(''test'')', 'VALUES (5, true)', 'what is too old goes');
+SELECT is(array_agg(seq), '{1001}', 'events: 30 days') FROM steward.event WHERE name = 'old';
+SELECT is(array_agg(scheduled_at), ARRAY[steward.now() + interval '1 minute'], 'job runs: 30 days') FROM steward.job_run WHERE job = 'old';
+SELECT is(array_agg(n ORDER BY n), '{2,5}', 'completed jobs: 90 days, but for the one of the invoice') FROM kept JOIN workspace_provisioning_queue USING (id);
+DROP TABLE invoice;
+SELECT results_eq('SELECT pruned, trouble FROM steward.provision_upkeep(''test'')', 'VALUES (1, NULL::text)', 'which goes when nobody refers to it');
+COMMIT;
 SET steward.clock_offset = '100 days';
 SELECT steward.provision_batch('test', 5);
 SET steward.clock_offset = '191 days';

@@ -399,6 +399,7 @@ SELECT pg_temp.fault(29, NOT pg_temp.frees(format('UPDATE staff_profiles SET ava
 SELECT pg_temp.fault(29, pg_temp.frees(format('UPDATE staff_profiles SET availability_status = ''available'' WHERE user_id = %L', :'expert')), 'is noted: a return');
 SELECT pg_temp.fault(29, pg_temp.frees(format('UPDATE organizational_units SET unit_wip_limit = unit_wip_limit + 1 WHERE id = %L', :'small')), 'is noted: a higher limit of a unit');
 SELECT pg_temp.fault(29, pg_temp.frees(format('SELECT pg_temp.staff(%L)', :'small')), 'is noted: somebody new');
+UPDATE organizational_units SET unit_wip_limit = 20 WHERE id = :'small';
 DELETE FROM steward.capacity_freed;
 UPDATE staff_profiles SET unit_id = :'small' WHERE user_id = :'busy';
 SELECT pg_temp.fault(29, count(*) FILTER (WHERE user_id = :'busy' AND unit_id = :'small') = 1 AND count(*) FILTER (WHERE user_id IS NULL AND unit_id <> :'small') > 0, 'is noted: somebody who moves, for the new unit and for the old') FROM steward.capacity_freed;

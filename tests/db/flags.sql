@@ -2,7 +2,7 @@
 
 \ir setup.psql
 
-SELECT plan(38);
+SELECT plan(41);
 
 SELECT is(steward.rollout_bucket('advisor_auto_provision', id), (('x' || left(md5('advisor_auto_provision:' || id), 8))::bit(32)::bigint % 10000)::int, 'the bucket of ' || id)
   FROM unnest('{00000000-0000-0000-0000-000000000000,ffffffff-ffff-ffff-ffff-ffffffffffff}'::uuid[]) id;
@@ -17,6 +17,8 @@ SELECT is(steward.flag_is_on('never heard of', gen_random_uuid()), false, 'a mis
 SELECT ok(enabled AND percent = 100, 'provisioning is created on at 100 %') FROM steward.flag_list() WHERE name = 'advisor_auto_provision';
 SELECT is(f.percent, 12.5, 'a percentage may have decimals') FROM steward.flag_set('advisor_auto_provision', true, 12.5, 'somebody') f;
 SELECT is(f.percent || f.updated_by, '12.50somebody', 'without a percentage the old one stays') FROM steward.flag_set('advisor_auto_provision', false, NULL, 'somebody') f;
+SELECT is(count(*), 0::bigint, 'a name that is misspelt sets none') FROM steward.flag_set('advisor_auto_provison', true, 99);
+SELECT is(array_agg(name || ' ' || enabled || ' ' || percent), '{"advisor_auto_provision false 12.50"}', 'and makes none') FROM steward.feature_flag;
 SELECT throws_ok($$SELECT steward.flag_set('advisor_auto_provision', true, 100.5)$$, '23514', NULL, 'not above 100');
 SELECT throws_ok($$SELECT steward.flag_set('advisor_auto_provision', true, -1)$$, '23514', NULL, 'not below 0');
 
@@ -60,7 +62,8 @@ SELECT results_eq('SELECT * FROM steward.provision_batch(''test'', 200)', 'VALUE
 SELECT is(count(*), :backlog::bigint, 'unchanged') FROM workspace_provisioning_queue WHERE status = 'pending' AND attempt_count = 0;
 DELETE FROM steward.feature_flag WHERE name = 'advisor_auto_provision';
 SELECT is(claimed, 0, 'also when the row is missing') FROM steward.provision_batch('test', 200);
-SELECT steward.flag_set('advisor_auto_provision', true, 1);
+SELECT is(count(*), 0::bigint, 'which no flag_set makes') FROM steward.flag_set('advisor_auto_provision', true, 1);
+INSERT INTO steward.feature_flag (name, enabled, percent) VALUES ('advisor_auto_provision', true, 1);
 SELECT is(claimed, (SELECT count(*)::int FROM workspace_provisioning_queue WHERE steward.rollout_bucket('advisor_auto_provision', project_id) < 100),
           'a lower share claims only what is still on') FROM steward.provision_batch('test', 200);
 SELECT is(next_due_ms, NULL, 'and does not call what rests due') FROM steward.provision_batch('test', 200);

@@ -265,7 +265,7 @@ SELECT md5(string_agg(c.oid::regclass || query_to_xml(format('SELECT to_jsonb(t)
        min((xpath('/row/c/text()', query_to_xml(format('SELECT count(*) AS c FROM %s', c.oid::regclass), false, true, '')))[1]::text::int) AS data_before_least
   FROM pg_class c
  WHERE c.relkind = 'r' AND c.relnamespace IN ('public'::regnamespace, 'auth'::regnamespace, 'steward'::regnamespace)
-   AND c.oid NOT IN ('steward.migration'::regclass, 'steward.quarantine'::regclass)
+   AND c.oid NOT IN ('steward.migration'::regclass, 'steward.migration_object'::regclass, 'steward.quarantine'::regclass)
 \gset
 \o /dev/null
 BEGIN;
@@ -519,7 +519,7 @@ SELECT md5(string_agg(c.oid::regclass || query_to_xml(format('SELECT to_jsonb(t)
        min((xpath('/row/c/text()', query_to_xml(format('SELECT count(*) AS c FROM %s', c.oid::regclass), false, true, '')))[1]::text::int) AS data_after_least
   FROM pg_class c
  WHERE c.relkind = 'r' AND c.relnamespace IN ('public'::regnamespace, 'auth'::regnamespace, 'steward'::regnamespace)
-   AND c.oid NOT IN ('steward.migration'::regclass, 'steward.quarantine'::regclass)
+   AND c.oid NOT IN ('steward.migration'::regclass, 'steward.migration_object'::regclass, 'steward.quarantine'::regclass)
 \gset
 SELECT count(*) AS left_over FROM steward.quarantine
 \gset

@@ -96,7 +96,7 @@ SELECT pg_temp.project(:'client') AS project
 \gset
 SELECT pg_temp.finalized_match(:'project', :'advisor') AS match
 \gset
-CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not today'; END $$;
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ASSERT false, 'not today'; END $$;
 CREATE TRIGGER refuse BEFORE INSERT ON admin_matching_interventions FOR EACH ROW EXECUTE FUNCTION refuse();
 SELECT pg_temp.fail(:'project');
 SELECT is(status, 'rollback_needed', 'a rollback that fails is kept as needed') FROM workspace_provisioning_queue WHERE match_id = :'match';

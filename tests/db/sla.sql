@@ -402,7 +402,7 @@ SET steward.clock_offset = '2 days';
 SELECT message FROM steward.job_archive_assignments(steward.now()) \g /dev/null
 RESET steward.clock_offset;
 SELECT is(count(*), 0::bigint, 'which is forgotten when the work is done otherwise') FROM steward.sla_trouble;
-CREATE TRIGGER poison BEFORE UPDATE OF availability_status ON staff_profiles FOR EACH ROW EXECUTE FUNCTION pg_temp.raises('22000');
+CREATE TRIGGER poison BEFORE UPDATE OF availability_status ON staff_profiles FOR EACH ROW EXECUTE FUNCTION pg_temp.raises('P0004');
 UPDATE staff_profiles SET unavailable_until = NULL WHERE user_id = :'cid';
 ALTER TABLE staff_profiles DISABLE TRIGGER poison;
 UPDATE staff_profiles SET availability_status = 'on_leave', unavailable_until = steward.now() - interval '1 s' WHERE user_id = :'cid';

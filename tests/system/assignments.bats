@@ -52,3 +52,9 @@ teardown() {
 	scenario_leave
 	assignments_are_right
 }
+
+@test "A28: stewardctl, the health of the engine and the package have one version" {
+	version=$("$STEWARD_DIR/bin/stewardctl" --socket "$STEWARD_RUN/control.ipc" version --json | jq -r .version)
+	[ "$(sql -c "SELECT body ->> 'version' FROM api.health_assignment_engine('{}') h")" = "$version" ]
+	[[ "$(head -n 1 "$BATS_TEST_DIRNAME/../../packaging/debian/changelog")" = "steward ($version)"* ]]
+}

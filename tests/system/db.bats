@@ -280,7 +280,7 @@ let_go() {
     run --separate-stderr "$ctl" -c "$BATS_TEST_TMPDIR/steward.conf" flag list
     [ "$status" -eq 0 ]
     [[ $output == *advisor_auto_provision* ]]
-    run --separate-stderr "$ctl" -c "$BATS_TEST_TMPDIR/steward.conf" flag set x on --json
+    run --separate-stderr "$ctl" -c "$BATS_TEST_TMPDIR/steward.conf" flag set advisor_auto_provision on --json
     [ "$(jq -r .updated_by <<<"$output")" = "${SUDO_USER:-root}" ]
 }
 
@@ -489,11 +489,14 @@ let_go() {
 @test "the questions about the queue answer as JSON, with their exit status" {
     db setup >/dev/null
     ask() { "$ctl" -c "$BATS_TEST_TMPDIR/steward.conf" provisioning "$@"; }
-    for question in health errors stuck list accept unstick backfill; do
+    for question in health errors stuck list unstick backfill; do
         run --separate-stderr ask $question --json
         [ "$status" -eq 0 ]
         [ "$(jq '.items | type' <<<"$output")" = '"array"' ]
     done
+    run --separate-stderr ask accept --json
+    [ "$status" -eq 1 ]
+    [ "$(jq '.accepted' <<<"$output")" = false ]
     nobody=00000000-0000-0000-0000-000000000000
     for question in show retry verify; do
         run --separate-stderr ask $question "$nobody"

@@ -67,11 +67,52 @@ fail_one() {
 	run -0 ctl provisioning errors --json
 	[[ $output == *poisoned* ]]
 	jq -e '.groups | length == 1' <<<"$output"
-	jq -e '.groups[0].remedy | length > 0' <<<"$output"
+	[ "$(jq -r '.groups[0] | [.last_error, .class, .cause, .remedy] | join(" / ")' <<<"$output")" = "23514: poisoned / broadcast / a value the schema refuses / correct the data the error names, then: stewardctl provisioning retry ID" ]
+	run -0 ctl provisioning errors
+	[[ $output == *"1 x 23514: poisoned"*"class:  broadcast"*"cause:  a value the schema refuses"*"remedy: correct the data"* ]]
 	[ "$(count "advisor_match_requests WHERE status = 'client_approved'")" = 1 ]
 	[ "$(count notification_outbox "WHERE notification_type = 'workspace_provisioning_failure'")" = 1 ]
 	status_tells_of_the_alert() { ctl status | grep -q "! undelivered alerts about failed workspaces: 1"; }
 	wait_until 5 status_tells_of_the_alert
+}
+
+@test "what upkeep is refused stands in status until it is not, and keeps nothing else" {
+	ctl flag set advisor_auto_provision off
+	make_matches 3
+	finalize
+	refused=$(sql -c 'SELECT id FROM advisor_match_requests ORDER BY id LIMIT 1')
+	sql <<-SQL
+		CREATE FUNCTION public.poison() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN RAISE EXCEPTION 'not this one'; END \$\$;
+		CREATE TRIGGER poison BEFORE INSERT ON workspace_provisioning_queue FOR EACH ROW WHEN (NEW.match_id = '$refused') EXECUTE FUNCTION public.poison();
+	SQL
+	steward_set provisioning.upkeep 200
+	ctl reload
+	ctl flag set advisor_auto_provision on
+	others_are_done() { [ "$(count "workspace_provisioning_queue WHERE status = 'completed'")" = 2 ]; }
+	wait_until 5 others_are_done
+	status_tells_of_it() { ctl status --json | grep -q "\"notice\": \"upkeep: match $refused could not be queued: not this one\""; }
+	wait_until 5 status_tells_of_it
+	logged "event=upkeep_refused.*not this one"
+	run -0 ctl provisioning backfill
+	[[ $output == *"match $refused could not be queued: not this one"*"0 matches queued"* ]]
+	sql -c 'DROP FUNCTION public.poison() CASCADE'
+	all_are_done() { [ "$(count "workspace_provisioning_queue WHERE status = 'completed'")" = 3 ]; }
+	wait_until 5 all_are_done
+	status_is_silent() { ! ctl status --json | grep -q "upkeep:"; }
+	wait_until 5 status_is_silent
+	books_are_right
+}
+
+@test "errors lists the ten newest, the groups are whole" {
+	poison
+	make_matches 12
+	finalize
+	all_failed() { [ "$(count "workspace_provisioning_queue WHERE status = 'failed'")" = 12 ]; }
+	wait_until 8 all_failed
+	cure
+	run -0 ctl provisioning errors --json
+	[ "$(jq '.items | length' <<<"$output")" = 10 ]
+	[ "$(jq '.groups[0].count' <<<"$output")" = 12 ]
 }
 
 @test "show and retry of a failed job: the match is finalized again and its workspace appears" {
@@ -84,6 +125,16 @@ fail_one() {
 	books_are_right
 	run ctl provisioning retry "$failed_job"
 	[ "$status" -eq 1 ]
+	fail_one
+	ctl flag set advisor_auto_provision off
+	run ctl provisioning retry "$failed_job"
+	[ "$status" -eq 1 ]
+	[[ $output == *"the flag advisor_auto_provision is off for the project"* ]]
+	ctl flag set advisor_auto_provision on
+	sql -c "UPDATE advisor_match_requests SET status = 'advisor_declined' WHERE id = '$failed_match'"
+	run ctl provisioning retry "$failed_job"
+	[ "$status" -eq 1 ]
+	[[ $output == *"the match is advisor_declined by now and has to be approved again"* ]]
 	run ctl provisioning show 00000000-0000-4000-8000-000000000000
 	[ "$status" -eq 4 ]
 	run ctl provisioning show nonsense
@@ -98,10 +149,24 @@ fail_one() {
 	run -0 ctl provisioning verify "$match" --json
 	[ "$(jq '.items | length' <<<"$output")" = 5 ]
 	jq -e 'all(.items[]; .ok)' <<<"$output"
-	sql -c 'DELETE FROM unified_chat_sessions'
-	run ctl provisioning verify "$match" --json
-	[ "$status" -eq 1 ]
-	[ "$(jq '[.items[] | select(.ok | not)] | length' <<<"$output")" = 1 ]
+	lacks=()
+	while read -r tick table detail; do
+		[ "$table" = - ] || sql -c "DELETE FROM $table"
+		[ "$table" != - ] || sql -c "UPDATE advisor_match_requests SET status = 'expired'"
+		lacks+=("$tick")
+		run ctl provisioning verify "$match" --json
+		[ "$status" -eq 1 ]
+		[ "$(jq -r '[.items[] | select(.ok | not) | .tick] | sort | join(" ")' <<<"$output")" = "$(printf '%s\n' "${lacks[@]}" | sort | paste -sd ' ')" ]
+		run ctl provisioning verify "$match"
+		[ "$status" -eq 1 ]
+		grep -qE "^\[ \] $tick +$detail$" <<<"$output"
+	done <<-'END'
+		session unified_chat_sessions there is no chat session
+		job workspace_provisioning_queue there is no job
+		membership project_advisors the advisor is not in the project
+		message project_chat_log_minimal there is no welcome message
+		match - the match is expired
+	END
 	run ctl provisioning verify 00000000-0000-4000-8000-000000000000
 	[ "$status" -eq 4 ]
 }
@@ -143,6 +208,9 @@ fail_one() {
 }
 
 @test "accept judges the criteria one by one" {
+	run ctl provisioning accept
+	[ "$status" -eq 1 ]
+	[[ $output == *"not accepted"* ]]
 	make_matches 5
 	finalize
 	wait_until 5 nothing_waits
@@ -150,8 +218,26 @@ fail_one() {
 	jq -e '.accepted == true' <<<"$output"
 	jq -e '.items | length >= 4' <<<"$output"
 	fail_one
+	run ctl provisioning accept --window 24h --json
+	[ "$status" -eq 1 ]
+	jq -e '.accepted == false' <<<"$output"
+	[ "$(jq -r '.items[] | select(.criterion == "rollback rate") | .actual' <<<"$output")" = "16.667 %" ]
+	run -0 ctl provisioning retry "$failed_job"
+	wait_until 5 nothing_waits
 	run ctl provisioning accept --window 24h
 	[ "$status" -eq 1 ]
+	grep -qE "rollback rate +< 0.1 % +14.286 % +no" <<<"$output"
+
+	sql -c 'TRUNCATE steward.job_run'
+	run -0 ctl provisioning accept --window 24h
+	for lost in "ready events written:DELETE FROM steward.event WHERE ctid = (SELECT min(ctid) FROM steward.event WHERE name = 'advisor.workspace_ready')" \
+		"welcome messages written:DELETE FROM project_chat_log_minimal WHERE id = (SELECT min(id) FROM project_chat_log_minimal)"; do
+		sql -c "${lost#*:}"
+		run ctl provisioning accept --window 24h --json
+		[ "$status" -eq 1 ]
+		jq -e '.accepted == false' <<<"$output"
+		[ "$(jq -r --arg name "${lost%%:*}" '.items[] | select(.criterion == $name) | "\(.actual) \(.ok)"' <<<"$output")" = "5 of 6 false" ]
+	done
 }
 
 @test "flag set and list: on, off, percent, actor; a wrong percentage is refused" {
@@ -162,8 +248,19 @@ fail_one() {
 	run -0 ctl flag list --json
 	[ "$(jq -r '.items[] | select(.name == "advisor_auto_provision") | .percent' <<<"$output")" = 12.50 ] ||
 		[ "$(jq -r '.items[] | select(.name == "advisor_auto_provision") | .percent' <<<"$output")" = 12.5 ]
-	run ctl flag set advisor_auto_provision on --percent 101
-	[ "$status" -eq 64 ] || [ "$status" -eq 65 ]
+	for wrong in 101 100.01 12.345 0x10 1e1 .5 5. -1 +1 nan "" "5 "; do
+		run ctl flag set advisor_auto_provision on --percent "$wrong"
+		[ "$status" -eq 64 ]
+	done
+	for right in 0 100.00 007 12.34; do
+		run -0 ctl flag set advisor_auto_provision on --percent "$right"
+	done
+	run ctl flag set advisor_auto_provison off
+	[ "$status" -eq 4 ]
+	[[ $output == *'there is no flag "advisor_auto_provison"; did you mean "advisor_auto_provision"?'* ]]
+	run ctl flag set something_else off
+	[ "$status" -eq 4 ]
+	[ "$(sql -c 'SELECT name, enabled, percent FROM steward.feature_flag')" = "advisor_auto_provision|t|12.34" ]
 	run ctl flag set advisor_auto_provision maybe
 	[ "$status" -eq 64 ]
 }

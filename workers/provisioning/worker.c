@@ -38,17 +38,22 @@ on_batch(struct worker *w, const struct db_result *r)
 static void
 on_upkeep(struct worker *w, const struct db_result *r)
 {
-	int64_t reaped = db_int8(r, 0, "reaped", 0);
-	int64_t swept  = db_int8(r, 0, "swept", 0);
-	int64_t pruned = db_int8(r, 0, "pruned", 0);
-	int64_t alerts = db_int8(r, 0, "alerts_waiting", 0);
-	char    notice[128] = "";
+	int64_t     reaped  = db_int8(r, 0, "reaped", 0);
+	int64_t     swept   = db_int8(r, 0, "swept", 0);
+	int64_t     pruned  = db_int8(r, 0, "pruned", 0);
+	int64_t     alerts  = db_int8(r, 0, "alerts_waiting", 0);
+	const char *trouble = db_named_text(r, 0, "trouble");
+	char        quoted[LOG_QUOTE_SIZE];
+	char        notice[128] = "";
 
 	if (reaped + swept > 0)
 		log_event(LOG_warning, "jobs_recovered", "reaped=%" PRId64 " swept=%" PRId64, reaped, swept);
 	if (pruned > 0)
 		log_event(LOG_info, "rows_pruned", "rows=%" PRId64, pruned);
-	if (alerts > 0)
+	if (trouble != NULL) {
+		log_event(LOG_warning, "upkeep_refused", "reason=%s", log_quote(trouble, quoted));
+		(void)snprintf(notice, sizeof(notice), "upkeep: %s", trouble);
+	} else if (alerts > 0)
 		(void)snprintf(notice, sizeof(notice), "undelivered alerts about failed workspaces: %" PRId64 "; see: %s", alerts,
 		    "stewardctl provisioning errors");
 	worker_notice(w, notice);
