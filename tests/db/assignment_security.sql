@@ -67,14 +67,14 @@ SELECT is(pg_temp.sees(json_build_object('sub', :'ann')::text, format('assignmen
 SELECT is(pg_temp.sees(json_build_object('sub', :'nora')::text, format('assignments WHERE unit_id <> %L', :'north')), 0::bigint, 'what a supervisor sees is the unit''s');
 SELECT is(pg_temp.sees(json_build_object('sub', :'nora')::text, format('assignment_queue WHERE target_unit_id <> %L OR work_item_id LIKE ''%%abroad''', :'north')), 0::bigint, 'or waits for any unit');
 SELECT is(pg_temp.sees(json_build_object('sub', :'ada')::text, format('assignments WHERE organization_id = %L', :'another')), 0::bigint, 'an administrator''s organisation ends where another begins');
--- Whoever an escalation names sees it, though he leads nothing; one of no unit is the administrators'.
+-- Whoever an escalation names sees it, though he leads nothing, and his supervisor; one of no unit is the administrators'.
 BEGIN;
 INSERT INTO escalation_events (assignment_id, escalated_to_id, reason) SELECT id, :'ben', 'manual' FROM assignments WHERE assignee_id = :'sue' AND priority = 'normal';
 INSERT INTO escalation_events (organization_id, queue_id, work_item_id, work_item_type, escalated_from_id, reason)
 SELECT organization_id, id, work_item_id, work_item_type, :'nora', 'capacity_exhaustion' FROM assignment_queue WHERE work_item_id = 'for any';
 SELECT is(pg_temp.sees(json_build_object('sub', who)::text, format('escalation_events WHERE escalated_to_id = %L AND reason = ''manual''', :'ben')), n::bigint, format('escalated to somebody who leads nothing: for %s', whose)),
        is(pg_temp.sees(json_build_object('sub', who)::text, 'escalation_events WHERE unit_id IS NULL'), q::bigint, format('escalated from the queue of no unit: for %s', whose))
-  FROM (VALUES (:'ben'::uuid, 'the one it names', 1, 0), (:'ann', 'a colleague', 0, 0), (:'nora', 'who escalated the other', 0, 1), (:'ada', 'an administrator', 1, 1), (:'zed', 'one of elsewhere', 0, 0)) v(who, whose, n, q);
+  FROM (VALUES (:'ben'::uuid, 'the one it names', 1, 0), (:'ann', 'a colleague', 0, 0), (:'nora', 'the supervisor of that one, who escalated the other', 1, 1), (:'ada', 'an administrator', 1, 1), (:'zed', 'one of elsewhere', 0, 0)) v(who, whose, n, q);
 ROLLBACK;
 -- A unit that is gone has no supervisor; its past is the administrators'.
 BEGIN;
