@@ -591,7 +591,7 @@ COMMENT ON FUNCTION steward.match_unserved(public.advisor_match_requests) IS
     'whether a finalized match waits for a workspace that nobody queued, and the flag is on for it';
 
 CREATE FUNCTION steward.provision_upkeep(worker text)
-    RETURNS TABLE (reaped int, swept int, pruned int, alerts_waiting int)
+    RETURNS TABLE (reaped int, swept int, pruned int, alerts_waiting int, more boolean)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
@@ -604,7 +604,7 @@ DECLARE
     visited record;
     removed int;
 BEGIN
-    reaped := 0; swept := 0; pruned := 0;
+    reaped := 0; swept := 0; pruned := 0; more := false;
     SELECT count(*) INTO alerts_waiting FROM (
         SELECT FROM public.notification_outbox o
          WHERE o.notification_type = 'workspace_provisioning_failure' AND o.status IN ('pending', 'queued') LIMIT 1000) o;
@@ -660,8 +660,9 @@ BEGIN
          ORDER BY q.updated_at LIMIT keep.batch FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS removed = ROW_COUNT;
     pruned := pruned + removed;
+    more := GREATEST(reaped, swept, pruned) >= keep.batch;
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION steward.provision_upkeep(text) IS
-    'reaps old locks, queues finalized matches that were forgotten, puts back those without an advisor, removes what is too old; bounded.  alerts_waiting: failure alerts that nobody delivered yet';
+    'reaps old locks, queues finalized matches that were forgotten, puts back those without an advisor, removes what is too old; bounded.  more: there may be more of it; alerts_waiting: failure alerts that nobody delivered yet';
 GRANT EXECUTE ON FUNCTION steward.provision_upkeep(text) TO steward_worker;

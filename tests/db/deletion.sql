@@ -3,7 +3,7 @@
 \ir setup.psql
 CREATE EXTENSION IF NOT EXISTS dblink;
 
-SELECT plan(46);
+SELECT plan(47);
 
 SELECT pg_temp.person() AS client, pg_temp.person('admin') AS admin
 \gset
@@ -146,5 +146,11 @@ SET steward.clock_offset = '100 days';
 SELECT steward.provision_batch('test', 5);
 SET steward.clock_offset = '191 days';
 SELECT cmp_ok(pruned, '>', 10, 'old events, job runs and completed jobs are removed') FROM steward.provision_upkeep('test');
+
+-- More than one round removes: it says so as long as a round was full.
+INSERT INTO steward.event (organization_id, project_id, seq, name, data, created_at)
+SELECT organization_id, id, 10000 + i, 'old', '{}', steward.now() - interval '31 days' FROM (SELECT * FROM projects LIMIT 1) p, generate_series(1, 2000) i;
+SELECT results_eq('SELECT u.pruned, u.more FROM generate_series(1, 3) CROSS JOIN LATERAL steward.provision_upkeep(''test'' || generate_series) u',
+    'VALUES (1000, true), (1000, true), (0, false)', 'a full round says that there may be more');
 
 SELECT * FROM finish();

@@ -217,6 +217,34 @@ all_done() {
 	books_are_right
 }
 
+@test "more old rows than one upkeep removes go at once, and batches take turns with it" {
+	steward_set workers.provisioning.processes 1
+	steward_set provisioning.tick 30000
+	steward_set provisioning.upkeep 3600000
+	steward_set provisioning.batch 1
+	make_matches 5
+	finalize
+	sql <<-'SQL'
+		INSERT INTO steward.event (organization_id, project_id, seq, name, data, created_at)
+		SELECT organization_id, id, 1000 + i, 'old', '{}', steward.now() - interval '31 days'
+		  FROM (SELECT * FROM projects LIMIT 1) p, generate_series(1, 5000) i;
+		CREATE TABLE public.round (number int GENERATED ALWAYS AS IDENTITY, completed int);
+		CREATE FUNCTION public.round() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+		    INSERT INTO public.round (completed) SELECT count(*) FROM public.workspace_provisioning_queue WHERE status = 'completed';
+		    RETURN NULL;
+		END $$;
+		CREATE TRIGGER round AFTER DELETE ON steward.event FOR EACH STATEMENT EXECUTE FUNCTION public.round();
+	SQL
+	start_steward
+	is_over() { [ "$(count round)" -ge 6 ]; }
+	wait_until 5 is_over
+	[ "$(count "steward.event WHERE name = 'old'")" = 0 ]
+	wait_until 5 nothing_waits
+	# Five full rounds with a job between each two, and one that finds nothing more.
+	[ "$(sql -c "SELECT string_agg(completed::text, ' ' ORDER BY number) FROM round")" = '0 1 2 3 4 5' ]
+	sql -c 'DROP TABLE public.round' -c 'DROP FUNCTION public.round() CASCADE'
+}
+
 # ------------------------------------------------- the database is not as it should be
 @test "a revoked grant: status says so, nothing is counted, it goes on by itself" {
 	start_steward
