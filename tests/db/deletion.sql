@@ -3,7 +3,7 @@
 \ir setup.psql
 CREATE EXTENSION IF NOT EXISTS dblink;
 
-SELECT plan(47);
+SELECT plan(57);
 
 SELECT pg_temp.person() AS client, pg_temp.person('admin') AS admin
 \gset
@@ -107,13 +107,46 @@ SELECT pg_temp.project(:'client') AS project, pg_temp.person() AS advisor
 SELECT pg_temp.finalized_match(:'project', :'advisor') AS match
 \gset
 SELECT dblink_connect('worker', format('host=%s port=%s user=%s dbname=%s', :'HOST', :'PORT', :'USER', current_database()));
-SELECT dblink_connect('other', format('host=%s port=%s user=%s dbname=%s', :'HOST', :'PORT', :'USER', current_database()));
+SELECT dblink_connect('other', format('host=%s port=%s user=%s dbname=%s application_name=other', :'HOST', :'PORT', :'USER', current_database()));
 SELECT dblink_exec('worker', 'BEGIN');
 SELECT is((SELECT c FROM dblink('worker', 'SELECT completed FROM steward.provision_batch(''worker'', 5)') AS r(c int)), 1, 'a worker is about to commit');
 SELECT dblink_send_query('other', format('DELETE FROM auth.users WHERE id = %L', :'advisor'));
+SELECT ok(pg_temp.waits_for_a_lock('other'), 'the deletion waits for it');
 SELECT dblink_exec('worker', 'COMMIT');
 SELECT is((SELECT c FROM dblink_get_result('other') AS r(c text)), 'DELETE 1', 'the deletion comes after it');
+SELECT c FROM dblink_get_result('other') AS r(c text);
 SELECT is(status, 'pending', 'and takes the promise back') FROM advisor_match_requests WHERE id = :'match';
+-- Likewise the requester, who owns the project, and the project.
+CREATE FUNCTION pg_temp.left_of(project uuid) RETURNS text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', (SELECT count(*) FROM workspace_provisioning_queue WHERE project_id = project),
+                     (SELECT count(*) FROM advisor_match_requests WHERE project_id = project),
+                     (SELECT count(*) FROM steward.job_run WHERE status = 'failed' AND detail ->> 'project_id' = project::text))
+$$;
+SELECT pg_temp.person() AS requester, pg_temp.person() AS advisor
+\gset
+SELECT pg_temp.project(:'requester') AS p1, pg_temp.project(:'client') AS p2
+\gset
+SELECT pg_temp.finalized_match(:'p1', :'advisor');
+SELECT dblink_exec('worker', 'BEGIN');
+SELECT is((SELECT c FROM dblink('worker', 'SELECT completed FROM steward.provision_batch(''worker'', 5)') AS r(c int)), 1, 'a worker is about to commit');
+SELECT dblink_send_query('other', format('DELETE FROM auth.users WHERE id = %L', :'requester'));
+SELECT ok(pg_temp.waits_for_a_lock('other'), 'a requester''s deletion waits for it');
+SELECT dblink_exec('worker', 'COMMIT');
+SELECT is((SELECT c FROM dblink_get_result('other') AS r(c text)), 'DELETE 1', 'and comes after it');
+SELECT c FROM dblink_get_result('other') AS r(c text);
+SELECT is(pg_temp.left_of(:'p1'), '0 0 0', 'job and match go with the requester, and nobody failed');
+SELECT pg_temp.finalized_match(:'p2', :'advisor');
+SELECT dblink_exec('worker', 'BEGIN');
+SELECT is((SELECT c FROM dblink('worker', 'SELECT completed FROM steward.provision_batch(''worker'', 5)') AS r(c int)), 1, 'a worker is about to commit');
+SELECT dblink_send_query('other', format('DELETE FROM projects WHERE id = %L', :'p2'));
+SELECT ok(pg_temp.waits_for_a_lock('other'), 'a project''s deletion waits for it');
+SELECT dblink_exec('worker', 'COMMIT');
+SELECT is((SELECT c FROM dblink_get_result('other') AS r(c text)), 'DELETE 1', 'and comes after it');
+SELECT c FROM dblink_get_result('other') AS r(c text);
+SELECT is(pg_temp.left_of(:'p2'), '0 0 0', 'job and match go with the project, and nobody failed');
+SELECT is(count(*), 0::bigint, 'and so do workspace and numbers')
+  FROM (SELECT FROM project_advisors WHERE project_id = :'p2' UNION ALL SELECT FROM project_chat_seq WHERE project_id = :'p2'
+        UNION ALL SELECT FROM project_chat_log_minimal WHERE project_id = :'p2') w;
 
 -- What upkeep finds: a match that lost its advisor where no trigger saw it, and a
 -- finalized match whose job somebody deleted.
