@@ -296,6 +296,12 @@ judge_version(struct session *s, const struct db_result *r, int64_t now_ms, stru
 	return ERR_ok;
 }
 
+bool
+session_tells_of(enum err code)
+{
+	return code == ERR_db_down || code == ERR_denied || code == ERR_schema_old;
+}
+
 static enum err
 finish_call(struct session *s, enum err code, const struct db_result *r, struct error *e)
 {
@@ -312,7 +318,7 @@ finish_call(struct session *s, enum err code, const struct db_result *r, struct 
 	}
 	if (db_is_broken(s->db))
 		return code;
-	if (code == ERR_db_down || code == ERR_denied || code == ERR_schema_old) {
+	if (session_tells_of(code)) {
 		s->troubled = s->called;
 		report_failure(s, code, e);
 	}

@@ -47,6 +47,9 @@ enum session_state session_state(const struct session *s);
 const char        *session_state_word(enum session_state state);
 const char        *session_detail(const struct session *s);
 
+/* Whether such a failure is the server's or the schema's, which state and detail tell of until it has passed. */
+bool session_tells_of(enum err code);
+
 /* Whether a first attempt to connect has ended, either way. */
 bool session_has_tried(const struct session *s);
 

@@ -23,6 +23,32 @@
 #include "worker_private.h"
 
 /* ------------------------------------------------- for the worker's own code */
+/* For `status`, at once: the heartbeat says it until the statement succeeds. */
+static void
+note_failure(struct worker *w, enum err code, const struct error *e)
+{
+	struct trouble *t = &w->trouble[w->statement];
+
+	if (session_tells_of(code))
+		return;
+	if (t->since_us == 0) {
+		t->since_us     = clock_wall_us();
+		w->heartbeat_ms = w->now_ms;
+	}
+	(void)snprintf(t->words, sizeof(t->words), "%.*s", (int)sizeof(t->words) - 1, e->text);
+}
+
+static void
+note_success(struct worker *w)
+{
+	struct trouble *t = &w->trouble[w->statement];
+
+	if (t->since_us == 0)
+		return;
+	t->since_us     = 0;
+	w->heartbeat_ms = w->now_ms;
+}
+
 static void
 on_result(void *arg, enum err code, const struct db_result *r, const struct error *e)
 {
@@ -32,6 +58,7 @@ on_result(void *arg, enum err code, const struct db_result *r, const struct erro
 
 	w->since_ms = w->now_ms;
 	if (code == ERR_ok) {
+		note_success(w);
 		/* What another statement manages says nothing about the one that fails. */
 		if (w->statement == w->failing) {
 			w->failing = STMT_COUNT;
@@ -42,6 +69,7 @@ on_result(void *arg, enum err code, const struct db_result *r, const struct erro
 	}
 	log_event(LOG_warning, "statement_failed", "statement=%s error=%s reason=%s",
 	    statement_desc(w->statement)->name, err_name(code), log_quote(e->text, quoted));
+	note_failure(w, code, e);
 	w->failing = w->statement;
 	pause_ms   = backoff_next_ms(&w->backoff, arc4random());
 	if (statement_desc(w->statement)->kind == WORKER_scheduled)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clock.h"
 #include "log.h"
 #include "worker_private.h"
 
@@ -39,11 +40,26 @@ worker_announce(struct worker *w)
 	log_event(LOG_info, "worker_ready", "id=%s database=%s", w->id, m.body.ready.database);
 }
 
-/* The worker's own first: a job that failed is in the history, too. */
+static const struct trouble *
+find_trouble(const struct worker *w)
+{
+	for (size_t s = 0; s < COUNT_OF(w->trouble); s++)
+		if (w->trouble[s].since_us != 0)
+			return &w->trouble[s];
+	return NULL;
+}
+
+/* A statement that fails may hide all the rest; then the worker's own: a job that failed is in the history, too. */
 static void
 put_notice(const struct worker *w, struct msg_heartbeat *b)
 {
-	if (w->notice[0] != '\0' || w->schedule.failed[0] == '\0')
+	const struct trouble *t = find_trouble(w);
+	char                  since[CLOCK_TEXT_SIZE];
+
+	if (t != NULL)
+		(void)snprintf(b->notice, sizeof(b->notice), "%s fails since %s: %s",
+		    statement_desc((enum statement)(t - w->trouble))->name, clock_format_us(t->since_us, since), t->words);
+	else if (w->notice[0] != '\0' || w->schedule.failed[0] == '\0')
 		(void)snprintf(b->notice, sizeof(b->notice), "%s", w->notice);
 	else
 		(void)snprintf(b->notice, sizeof(b->notice), "job %s failed; see: stewardctl schedule history --failed",

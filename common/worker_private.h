@@ -27,6 +27,12 @@ struct schedule {
 	int64_t began_ms; /* the statement */
 };
 
+/* A statement that fails although the database is up, since when and why. */
+struct trouble {
+	int64_t since_us; /* 0: none */
+	char    words[192];
+};
+
 struct worker {
 	const struct worker_ops *ops;
 	void                    *state;
@@ -54,6 +60,7 @@ struct worker {
 	worker_result_fn *on_result;
 	uint64_t          done, failed;
 	char              notice[sizeof(((struct msg_heartbeat *)0)->notice)];
+	struct trouble    trouble[STMT_COUNT];
 	struct schedule   schedule;
 	enum session_state told; /* the database state in the last heartbeat */
 	bool              was_ready, is_announced, is_paused, is_leaving;

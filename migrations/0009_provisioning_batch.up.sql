@@ -711,7 +711,7 @@ END $$;
 COMMENT ON FUNCTION steward.prune(regclass, tid[]) IS 'deletes rows, in eighths where one of them cannot be deleted; how many went, and why one did not';
 
 CREATE FUNCTION steward.provision_upkeep(worker text)
-    RETURNS TABLE (reaped int, swept int, pruned int, alerts_waiting int, trouble text)
+    RETURNS TABLE (reaped int, swept int, pruned int, alerts_waiting int, more boolean, trouble text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
@@ -724,7 +724,7 @@ DECLARE
     visited record;
     part    record;
 BEGIN
-    reaped := 0; swept := 0; pruned := 0;
+    reaped := 0; swept := 0; pruned := 0; more := false;
     SELECT count(*) INTO alerts_waiting FROM (
         SELECT FROM public.notification_outbox o
          WHERE o.notification_type = 'workspace_provisioning_failure' AND o.status IN ('pending', 'queued') LIMIT 1000) o;
@@ -785,8 +785,9 @@ BEGIN
          ORDER BY q.updated_at LIMIT keep.batch FOR UPDATE SKIP LOCKED));
     pruned := pruned + part.pruned;
     trouble := COALESCE(trouble, part.trouble);
+    more := GREATEST(reaped, swept, pruned) >= keep.batch;
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION steward.provision_upkeep(text) IS
-    'reaps old locks, queues finalized matches that were forgotten, puts back those without an advisor, removes what is too old; bounded.  alerts_waiting: failure alerts that nobody delivered yet; trouble: the first thing it could not do';
+    'reaps old locks, queues finalized matches that were forgotten, puts back those without an advisor, removes what is too old; bounded.  more: there may be more of it; alerts_waiting: failure alerts that nobody delivered yet; trouble: the first thing it could not do';
 GRANT EXECUTE ON FUNCTION steward.provision_upkeep(text) TO steward_worker;

@@ -3,7 +3,7 @@
 \ir setup.psql
 CREATE EXTENSION IF NOT EXISTS dblink;
 
-SELECT plan(87);
+SELECT plan(98);
 
 SELECT pg_temp.person() AS client, pg_temp.person('admin') AS admin
 \gset
@@ -143,23 +143,56 @@ SELECT pg_temp.project(:'client') AS project, pg_temp.person() AS advisor
 SELECT pg_temp.finalized_match(:'project', :'advisor') AS match
 \gset
 SELECT dblink_connect('worker', format('host=%s port=%s user=%s dbname=%s', :'HOST', :'PORT', :'USER', current_database()));
-SELECT dblink_connect('other', format('host=%s port=%s user=%s dbname=%s', :'HOST', :'PORT', :'USER', current_database()));
+SELECT dblink_connect('other', format('host=%s port=%s user=%s dbname=%s application_name=other', :'HOST', :'PORT', :'USER', current_database()));
 SELECT dblink_exec('worker', 'BEGIN');
 SELECT is((SELECT c FROM dblink('worker', 'SELECT completed FROM steward.provision_batch(''worker'', 5)') AS r(c int)), 1, 'a worker is about to commit');
 SELECT dblink_send_query('other', format('DELETE FROM auth.users WHERE id = %L', :'advisor'));
+SELECT ok(pg_temp.waits_for_a_lock('other'), 'the deletion waits for it');
 SELECT dblink_exec('worker', 'COMMIT');
 SELECT is((SELECT c FROM dblink_get_result('other') AS r(c text)), 'DELETE 1', 'the deletion comes after it');
+SELECT c FROM dblink_get_result('other') AS r(c text);
 SELECT is(status, 'pending', 'and takes the promise back') FROM advisor_match_requests WHERE id = :'match';
 SELECT is(count(*), 0::bigint, 'and the session that was being made') FROM unified_chat_sessions WHERE project_id = :'project';
 SELECT pg_temp.project(:'client') AS project
 \gset
 SELECT dblink_exec('worker', 'BEGIN');
 SELECT dblink_exec('worker', format('INSERT INTO unified_chat_sessions (project_id, user_id) VALUES (%L, %L)', :'project', :'client'));
-SELECT c FROM dblink_get_result('other') AS r(c text);
 SELECT dblink_send_query('other', format('DELETE FROM projects WHERE id = %L', :'project'));
 SELECT dblink_exec('worker', 'COMMIT');
 SELECT is((SELECT c FROM dblink_get_result('other') AS r(c text)), 'DELETE 1', 'a project that is deleted waits for a session that is being made');
+SELECT c FROM dblink_get_result('other') AS r(c text);
 SELECT is(count(*), 0::bigint, 'and takes it along') FROM unified_chat_sessions WHERE project_id = :'project';
+-- Likewise the requester, who owns the project, and the project.
+CREATE FUNCTION pg_temp.left_of(project uuid) RETURNS text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', (SELECT count(*) FROM workspace_provisioning_queue WHERE project_id = project),
+                     (SELECT count(*) FROM advisor_match_requests WHERE project_id = project),
+                     (SELECT count(*) FROM steward.job_run WHERE status = 'failed' AND detail ->> 'project_id' = project::text))
+$$;
+SELECT pg_temp.person() AS requester, pg_temp.person() AS advisor
+\gset
+SELECT pg_temp.project(:'requester') AS p1, pg_temp.project(:'client') AS p2
+\gset
+SELECT pg_temp.finalized_match(:'p1', :'advisor');
+SELECT dblink_exec('worker', 'BEGIN');
+SELECT is((SELECT c FROM dblink('worker', 'SELECT completed FROM steward.provision_batch(''worker'', 5)') AS r(c int)), 1, 'a worker is about to commit');
+SELECT dblink_send_query('other', format('DELETE FROM auth.users WHERE id = %L', :'requester'));
+SELECT ok(pg_temp.waits_for_a_lock('other'), 'a requester''s deletion waits for it');
+SELECT dblink_exec('worker', 'COMMIT');
+SELECT is((SELECT c FROM dblink_get_result('other') AS r(c text)), 'DELETE 1', 'and comes after it');
+SELECT c FROM dblink_get_result('other') AS r(c text);
+SELECT is(pg_temp.left_of(:'p1'), '0 0 0', 'job and match go with the requester, and nobody failed');
+SELECT pg_temp.finalized_match(:'p2', :'advisor');
+SELECT dblink_exec('worker', 'BEGIN');
+SELECT is((SELECT c FROM dblink('worker', 'SELECT completed FROM steward.provision_batch(''worker'', 5)') AS r(c int)), 1, 'a worker is about to commit');
+SELECT dblink_send_query('other', format('DELETE FROM projects WHERE id = %L', :'p2'));
+SELECT ok(pg_temp.waits_for_a_lock('other'), 'a project''s deletion waits for it');
+SELECT dblink_exec('worker', 'COMMIT');
+SELECT is((SELECT c FROM dblink_get_result('other') AS r(c text)), 'DELETE 1', 'and comes after it');
+SELECT c FROM dblink_get_result('other') AS r(c text);
+SELECT is(pg_temp.left_of(:'p2'), '0 0 0', 'job and match go with the project, and nobody failed');
+SELECT is(count(*), 0::bigint, 'and so do workspace and numbers')
+  FROM (SELECT FROM project_advisors WHERE project_id = :'p2' UNION ALL SELECT FROM project_chat_seq WHERE project_id = :'p2'
+        UNION ALL SELECT FROM project_chat_log_minimal WHERE project_id = :'p2') w;
 
 -- What upkeep finds: a match that lost its advisor where no trigger saw it, and a
 -- finalized match whose job somebody deleted.
@@ -303,5 +336,11 @@ SET steward.clock_offset = '100 days';
 SELECT steward.provision_batch('test', 5);
 SET steward.clock_offset = '191 days';
 SELECT cmp_ok(pruned, '>', 10, 'old events, job runs and completed jobs are removed') FROM steward.provision_upkeep('test');
+
+-- More than one round removes: it says so as long as a round was full.
+INSERT INTO steward.event (organization_id, project_id, seq, name, data, created_at)
+SELECT organization_id, id, 10000 + i, 'old', '{}', steward.now() - interval '31 days' FROM (SELECT * FROM projects LIMIT 1) p, generate_series(1, 2000) i;
+SELECT results_eq('SELECT u.pruned, u.more FROM generate_series(1, 3) CROSS JOIN LATERAL steward.provision_upkeep(''test'' || generate_series) u',
+    'VALUES (1000, true), (1000, true), (0, false)', 'a full round says that there may be more');
 
 SELECT * FROM finish();

@@ -66,7 +66,10 @@ SELECT is(count(*), 0::bigint, 'which no flag_set makes') FROM steward.flag_set(
 INSERT INTO steward.feature_flag (name, enabled, percent) VALUES ('advisor_auto_provision', true, 1);
 SELECT is(claimed, (SELECT count(*)::int FROM workspace_provisioning_queue WHERE steward.rollout_bucket('advisor_auto_provision', project_id) < 100),
           'a lower share claims only what is still on') FROM steward.provision_batch('test', 200);
+UPDATE workspace_provisioning_queue SET next_retry_at = steward.now() + interval '5 s'
+ WHERE id = (SELECT id FROM workspace_provisioning_queue WHERE status = 'pending' LIMIT 1);
 SELECT is(next_due_ms, NULL, 'and does not call what rests due') FROM steward.provision_batch('test', 200);
+UPDATE workspace_provisioning_queue SET next_retry_at = steward.now() WHERE next_retry_at > steward.now();
 LISTEN steward_provisioning;
 SELECT steward.flag_set('advisor_auto_provision', true, 100);
 SELECT is(sum(completed)::int, :backlog - (SELECT count(*)::int FROM workspace_provisioning_queue WHERE steward.rollout_bucket('advisor_auto_provision', project_id) < 100),

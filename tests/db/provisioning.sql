@@ -1,8 +1,11 @@
 -- A finalized match becomes a workspace: what is written, once.
 
 \ir setup.psql
+CREATE EXTENSION IF NOT EXISTS dblink;
+SELECT dblink_connect('subscriber', format('host=%s port=%s user=%s dbname=%s', :'HOST', :'PORT', :'USER', current_database()));
+SELECT dblink_exec('subscriber', 'LISTEN steward_event');
 
-SELECT plan(42);
+SELECT plan(43);
 
 SELECT pg_temp.person() AS client, pg_temp.person() AS advisor
 \gset
@@ -39,6 +42,9 @@ SELECT is(seq, 1::bigint, 'the event is the project''s first'), is(name, 'adviso
        is((SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(data -> 'content') k), '{advisorId,matchId,projectId,timestamp}', 'and four inside'),
        is(data ->> 'userId', 'system', 'from the system'), is((data ->> 'seq')::bigint, seq, 'with its own number')
   FROM steward.event WHERE project_id = :'project';
+
+SELECT one FROM dblink('subscriber', 'SELECT 1') AS r(one int);
+SELECT is((SELECT array_agg(notify_name) FROM dblink_get_notify('subscriber')), '{steward_event}', 'and subscribers are woken, once');
 
 -- Replays write nothing twice.
 UPDATE workspace_provisioning_queue SET status = 'pending', completed_at = NULL WHERE match_id = :'match';

@@ -1,8 +1,12 @@
 -- A match that cannot be provisioned is put back, once, and everybody is told.
 
 \ir setup.psql
+CREATE EXTENSION IF NOT EXISTS dblink;
+SELECT dblink_connect(name, format('host=%s port=%s user=%s dbname=%s application_name=%s', :'HOST', :'PORT', :'USER', current_database(), name))
+  FROM unnest('{subscriber,first,second}'::text[]) name;
+SELECT dblink_exec('subscriber', 'LISTEN steward_event');
 
-SELECT plan(39);
+SELECT plan(46);
 
 SELECT pg_temp.person() AS client, pg_temp.person() AS advisor, pg_temp.person('admin') AS admin1, pg_temp.person('admin') AS admin2
 \gset
@@ -33,6 +37,8 @@ SELECT results_eq(format('SELECT recipient_id FROM steward.event WHERE project_i
 SELECT ok(bool_and(data ->> 'status' = 'client_approved' AND data ->> 'code' = 'owner_missing' AND (data ->> 'administrators')::int = 2
                    AND data ->> 'matchId' = :'match' AND (data ->> 'seq')::bigint = seq AND NOT data ? 'reason'), 'without the words of the database')
   FROM steward.event WHERE project_id = :'project';
+SELECT one FROM dblink('subscriber', 'SELECT 1') AS r(one int);
+SELECT is((SELECT array_agg(notify_name) FROM dblink_get_notify('subscriber')), '{steward_event}', 'and subscribers are woken, once');
 SELECT is(count(*), 1::bigint, 'the attempt is in job_run'), is(min(status), 'failed', 'as failed') FROM steward.job_run WHERE job = 'provisioning:' || :'match';
 SELECT is(count(*), 0::bigint, 'and no workspace') FROM project_advisors WHERE project_id = :'project';
 
@@ -81,6 +87,34 @@ INSERT INTO advisor_match_requests (project_id, requested_by, match_criteria, ex
 SELECT pg_temp.fail(:'project');
 SELECT is(status, 'expired', 'a match beside an open one expires') FROM advisor_match_requests WHERE id = :'match';
 SELECT matches(reason, 'another match of the project is open', 'and the intervention says why') FROM admin_matching_interventions WHERE project_id = :'project';
+
+-- Two at once: the second waits for the first, and then has nothing to do.
+SELECT pg_temp.project(:'client') AS project
+\gset
+SELECT pg_temp.finalized_match(:'project', :'advisor') AS match
+\gset
+SELECT dblink_exec('first', 'BEGIN');
+SELECT is((SELECT s FROM dblink('first', format('SELECT steward.match_rollback(%L, ''x'', ''first'')', :'match')) AS r(s text)), 'client_approved', 'the first of two rollbacks puts the match back');
+SELECT dblink_send_query('second', format('SELECT steward.match_rollback(%L, ''x'', ''second'')', :'match'));
+SELECT ok(pg_temp.waits_for_a_lock('second'), 'the second waits for it');
+SELECT dblink_exec('first', 'COMMIT');
+SELECT is((SELECT s FROM dblink_get_result('second') AS r(s text)), NULL, 'and does nothing');
+SELECT s FROM dblink_get_result('second') AS r(s text);
+SELECT is(string_agg(reason, ' '), 'first', 'so there is one intervention') FROM admin_matching_interventions WHERE project_id = :'project';
+
+-- Another match is opened after the look for one.
+SELECT pg_temp.project(:'client') AS project
+\gset
+SELECT pg_temp.finalized_match(:'project', :'advisor') AS match
+\gset
+UPDATE advisor_match_requests SET previous_status = NULL WHERE id = :'match';
+SELECT dblink_exec('first', 'BEGIN');
+SELECT dblink_exec('first', format('INSERT INTO advisor_match_requests (project_id, requested_by, match_criteria, expires_at) VALUES (%L, %L, ''{}'', now() + interval ''1 hour'')', :'project', :'client'));
+SELECT dblink_send_query('second', format('SELECT steward.match_rollback(%L, ''x'', ''too late'')', :'match'));
+SELECT ok(pg_temp.waits_for_a_lock('second'), 'a rollback waits for a match that is just being opened');
+SELECT dblink_exec('first', 'COMMIT');
+SELECT is((SELECT s FROM dblink_get_result('second') AS r(s text)), 'expired', 'and expires beside it');
+SELECT s FROM dblink_get_result('second') AS r(s text);
 
 -- Nobody to alert: the event says so.
 UPDATE auth.users SET raw_app_meta_data = '{}' WHERE id IN (:'admin1', :'admin2');

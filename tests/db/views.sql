@@ -78,6 +78,7 @@ SELECT match AS good FROM job WHERE n = 500
 SELECT is(array_agg(tick || ' ' || ok), '{"match true","job true","membership true","session true","message true"}', 'five ticks') FROM steward.provisioning_verify(:'good');
 UPDATE advisor_match_requests SET status = 'client_approved' WHERE id = (SELECT match FROM job WHERE n = 501);
 DELETE FROM workspace_provisioning_queue WHERE match_id = (SELECT match FROM job WHERE n = 502);
+-- Leaving the project takes the session along.
 DELETE FROM project_advisors WHERE project_id = (SELECT project_id FROM advisor_match_requests JOIN job ON match = id WHERE n = 503);
 DELETE FROM unified_chat_sessions WHERE project_id = (SELECT project_id FROM advisor_match_requests JOIN job ON match = id WHERE n = 504);
 DELETE FROM project_chat_log_minimal WHERE client_msg_id = (SELECT match FROM job WHERE n = 505);
@@ -85,7 +86,7 @@ UPDATE workspace_provisioning_queue SET status = 'failed', completed_at = NULL W
 UPDATE project_advisors SET status = 'removed' WHERE project_id = (SELECT project_id FROM advisor_match_requests JOIN job ON match = id WHERE n = 507);
 UPDATE unified_chat_sessions SET session_state = 'closed' WHERE project_id = (SELECT project_id FROM advisor_match_requests JOIN job ON match = id WHERE n = 508);
 SELECT results_eq('SELECT v.tick, v.detail FROM job CROSS JOIN LATERAL steward.provisioning_verify(match) v WHERE n BETWEEN 500 AND 508 AND NOT v.ok ORDER BY n',
-    $$VALUES ('match', 'the match is client_approved'), ('job', 'there is no job'), ('membership', 'the advisor is not in the project'), ('session', 'there is no chat session'),
+    $$VALUES ('match', 'the match is client_approved'), ('job', 'there is no job'), ('membership', 'the advisor is not in the project'), ('session', 'there is no chat session'), ('session', 'there is no chat session'),
              ('message', 'there is no welcome message'), ('job', 'the job is failed'), ('membership', 'the advisor is removed in the project'), ('session', 'the chat session is closed')$$,
     'one artefact less, one tick less, which says what is missing');
 SELECT is(count(*), 0::bigint, 'an unknown match has no ticks') FROM steward.provisioning_verify(gen_random_uuid());

@@ -32,6 +32,7 @@ all_done() {
 	start_steward
 	wait_until 5 database_is down
 	[[ $(database_detail) == *"$CLUSTER"* ]]
+	logged "event=database_changed .*state=down .*$CLUSTER"
 	has_state provisioning 0 ready
 	cluster_start
 	wait_until 2 database_is up
@@ -40,20 +41,48 @@ all_done() {
 	books_are_right
 }
 
-@test "stopped at once in the middle of the work: all is done 2 s after it is back" {
+# done_after MS - all is, at most that long from now
+done_after() {
+	local until=$(($(date +%s%3N) + $1))
+	until all_done; do
+		[ "$(date +%s%3N)" -lt "$until" ] || { tail -n 40 "$STEWARD_DIR/log" >&2; return 1; }
+	done
+}
+
+# work_is_held - of 600 jobs one worker has a batch that is done and not committed
+work_is_held() {
 	cluster_setup
 	steward_set workers.provisioning.processes 2
 	start_steward
 	make_matches 600
-	finalize_together &
-	wait $!
+	hold_batch
+	finalize_together
+	wait_until 5 is_stuck_on_a_lock
+}
+
+everything_was_done_at_the_first_attempt() {
+	[ "$(count "workspace_provisioning_queue WHERE status = 'completed' AND attempt_count = 0")" = 600 ]
+	books_are_right
+}
+
+@test "stopped at once in the middle of the work: all is done 2 s after it is back" {
+	work_is_held
 	cluster_stop immediate
 	wait_until 5 database_is down
 	cluster_start
-	wait_until 2 all_done
-	[ "$(count "workspace_provisioning_queue WHERE status = 'completed'")" = 600 ]
-	[ "$(count "workspace_provisioning_queue WHERE attempt_count > 0")" = 0 ]
-	books_are_right
+	done_after 2000
+	everything_was_done_at_the_first_attempt
+}
+
+@test "kill -9 of the backend in the middle of a batch: all is done 2 s after the recovery" {
+	work_is_held
+	backend=$(sql -c "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'steward/provisioning%' AND wait_event_type = 'Lock' LIMIT 1")
+	kill -KILL "$backend"
+	answers_afresh() { [ "$(sql -c "SELECT count(*) FROM pg_stat_activity WHERE pid = $backend")" = 0 ]; }
+	wait_until 10 answers_afresh
+	done_after 2000
+	logged 'event=database_changed.*state=down'
+	everything_was_done_at_the_first_attempt
 }
 
 @test "no schema at all: status names the command; after it, steward goes on by itself" {
@@ -62,6 +91,7 @@ all_done() {
 	start_steward
 	wait_until 5 database_is schema_old
 	[[ $(database_detail) == *"stewardctl db"* ]]
+	logged 'event=database_changed .*state=schema_old .*stewardctl db'
 	"$STEWARD_DIR/bin/stewardctl" -c "$STEWARD_DIR/steward.conf" db setup --admin "host=$CLUSTER dbname=postgres user=postgres"
 	wait_until 5 database_is up
 	[ "$(field provisioning 0 restarts)" = 0 ]
@@ -73,6 +103,7 @@ all_done() {
 	start_steward
 	wait_until 5 database_is down
 	[[ $(database_detail) == *'role "steward" does not exist'*"stewardctl db setup"* ]]
+	logged 'event=database_changed .*state=down .*role .*steward.* does not exist.*stewardctl db setup'
 	sql -d postgres -c 'ALTER ROLE somebody RENAME TO steward'
 	wait_until 5 database_is up
 	[ "$(field provisioning 0 restarts)" = 0 ]
@@ -87,8 +118,9 @@ local all all scram-sha-256' >$CLUSTER/data/pg_hba.conf"
 	start_steward
 	wait_until 5 database_is down
 	[[ $(database_detail) == *"password authentication failed"* ]]
+	logged 'event=database_changed .*state=down .*password authentication failed'
 	[[ $(database_detail) != *horse* ]]
-	! grep -q horse "$STEWARD_DIR/log"
+	run ! grep -q horse "$STEWARD_DIR/log"
 	make_matches 2
 	finalize
 	sql -c "ALTER ROLE steward PASSWORD 'wrong-horse'"
@@ -113,6 +145,7 @@ local all all scram-sha-256' >$CLUSTER/data/pg_hba.conf"
 	finalize_together
 	wait_until 10 database_is down
 	[[ $(database_detail) == *"No space left on device"* ]]
+	logged 'event=database_changed .*state=down .*No space left on device'
 	[ "$(count "workspace_provisioning_queue WHERE attempt_count > 0 OR status = 'failed'")" = 0 ]
 	rm "$small/filler"
 	wait_until 10 nothing_waits
@@ -121,7 +154,8 @@ local all all scram-sha-256' >$CLUSTER/data/pg_hba.conf"
 	books_are_right
 }
 
-@test "a silent partition is noticed within ten seconds, and healed by itself" {
+# start_steward_beyond_a_network - in a namespace of its own, the database at the other end of v$space
+start_steward_beyond_a_network() {
 	[ "$(id -u)" = 0 ] || skip "needs root for a network namespace"
 	space=steward$$
 	ip netns add "$space" 2>/dev/null || { space= && skip "cannot make a network namespace here"; }
@@ -143,6 +177,10 @@ local all all scram-sha-256' >$CLUSTER/data/pg_hba.conf"
 	ip netns exec "$space" "$STEWARD_DIR/bin/steward" -c "$STEWARD_DIR/steward.conf" >>"$STEWARD_DIR/log" 2>&1 3>&- &
 	STEWARD_PID=$!
 	wait_until 10 database_is up
+}
+
+@test "a silent partition is noticed within ten seconds, and healed by itself" {
+	start_steward_beyond_a_network
 	# Without its address the other end takes the packets and says nothing, no reset and no ARP failure.
 	ip addr del 10.213.7.1/29 dev "v$space"
 	wait_until 10 database_is down
@@ -151,5 +189,32 @@ local all all scram-sha-256' >$CLUSTER/data/pg_hba.conf"
 	finalize
 	wait_until 10 nothing_waits
 	wait_until 5 database_is up
+	books_are_right
+}
+
+@test "a listener whose connection is half open: the poll carries on meanwhile, and it listens again within ten seconds" {
+	steward_set workers.provisioning.processes 1
+	start_steward_beyond_a_network
+	is_listening() { [ "$(count "pg_stat_activity WHERE application_name = 'steward/provisioning[0]/listen'")" -ge 1 ]; }
+	wait_until 5 is_listening
+	port=$(sql -c "SELECT client_port FROM pg_stat_activity WHERE application_name = 'steward/provisioning[0]/listen'")
+	# What the server sends to this one connection goes into a queue without room.
+	{
+		tc qdisc add dev "v$space" root handle 1: htb default 1 &&
+			tc class add dev "v$space" parent 1: classid 1:1 htb rate 1gbit &&
+			tc class add dev "v$space" parent 1: classid 1:2 htb rate 1mbit &&
+			tc qdisc add dev "v$space" parent 1:2 handle 2: pfifo limit 0 &&
+			tc filter add dev "v$space" parent 1: protocol ip prio 1 u32 match ip dport "$port" 0xffff flowid 1:2
+	} 2>/dev/null || skip "cannot shape traffic here"
+	cut_off=$(date +%s%3N)
+	make_matches 3
+	finalize
+	wait_until 3 nothing_waits
+	run ! logged 'session=steward/provisioning\[0\]/listen state=down'
+	listens_again() { [ "$(count "pg_stat_activity WHERE application_name = 'steward/provisioning[0]/listen' AND client_port <> $port")" = 1 ]; }
+	wait_until 12 listens_again
+	[ $(($(date +%s%3N) - cut_off)) -le 10500 ]
+	logged 'session=steward/provisioning\[0\]/listen state=down'
+	run ! logged 'session=steward/provisioning\[0\] state=down'
 	books_are_right
 }

@@ -122,7 +122,7 @@ all_done() {
 	books_are_right
 }
 
-@test "a listener that was terminated listens again, and the poll carries on meanwhile" {
+@test "a listener that was terminated listens again, long before the next poll" {
 	steward_set provisioning.tick 30000
 	steward_set workers.provisioning.processes 1
 	start_steward
@@ -139,11 +139,22 @@ all_done() {
 }
 
 @test "two nodes on one database share the work, nothing twice" {
+	steward_set workers.provisioning.processes 1
 	start_steward
 	start_second
-	make_matches 300
+	# One is held in its first job; the other does the rest.
+	make_matches 1
+	hold_batch
 	finalize
+	wait_until 5 is_stuck_on_a_lock
+	make_matches 299
+	finalize
+	others_are_done() { [ "$(count "workspace_provisioning_queue WHERE status = 'completed'")" = 299 ]; }
+	wait_until 15 others_are_done
+	is_stuck_on_a_lock
+	release_lock
 	wait_until 15 all_done
+	sql -c 'DROP FUNCTION public.hold_batch() CASCADE'
 	books_are_right
 	[ "$(count "workspace_provisioning_queue WHERE status = 'completed'")" = 300 ]
 	stop_second
@@ -174,6 +185,7 @@ all_done() {
 	finalize &
 	for _ in $(seq 15); do
 		sql -c "DELETE FROM auth.users WHERE id = (SELECT matched_advisor_id FROM advisor_match_requests WHERE matched_advisor_id IS NOT NULL ORDER BY random() LIMIT 1)" || true
+		sql -c "DELETE FROM auth.users WHERE id = (SELECT owner_id FROM projects WHERE owner_id IS NOT NULL ORDER BY random() LIMIT 1)" || true
 		sql -c "DELETE FROM projects WHERE id = (SELECT id FROM projects ORDER BY random() LIMIT 1)" || true
 	done
 	wait $! || true
@@ -217,6 +229,34 @@ all_done() {
 	books_are_right
 }
 
+@test "more old rows than one upkeep removes go at once, and batches take turns with it" {
+	steward_set workers.provisioning.processes 1
+	steward_set provisioning.tick 30000
+	steward_set provisioning.upkeep 3600000
+	steward_set provisioning.batch 1
+	make_matches 5
+	finalize
+	sql <<-'SQL'
+		INSERT INTO steward.event (organization_id, project_id, seq, name, data, created_at)
+		SELECT organization_id, id, 1000 + i, 'old', '{}', steward.now() - interval '31 days'
+		  FROM (SELECT * FROM projects LIMIT 1) p, generate_series(1, 5000) i;
+		CREATE TABLE public.round (number int GENERATED ALWAYS AS IDENTITY, completed int);
+		CREATE FUNCTION public.round() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+		    INSERT INTO public.round (completed) SELECT count(*) FROM public.workspace_provisioning_queue WHERE status = 'completed';
+		    RETURN NULL;
+		END $$;
+		CREATE TRIGGER round AFTER DELETE ON steward.event FOR EACH STATEMENT EXECUTE FUNCTION public.round();
+	SQL
+	start_steward
+	is_over() { [ "$(count round)" -ge 6 ]; }
+	wait_until 5 is_over
+	[ "$(count "steward.event WHERE name = 'old'")" = 0 ]
+	wait_until 5 nothing_waits
+	# Five full rounds with a job between each two, and one that finds nothing more.
+	[ "$(sql -c "SELECT string_agg(completed::text, ' ' ORDER BY number) FROM round")" = '0 1 2 3 4 5' ]
+	sql -c 'DROP TABLE public.round' -c 'DROP FUNCTION public.round() CASCADE'
+}
+
 # ------------------------------------------------- the database is not as it should be
 @test "a revoked grant: status says so, nothing is counted, it goes on by itself" {
 	start_steward
@@ -225,6 +265,7 @@ all_done() {
 	finalize
 	wait_until 5 database_is down
 	[[ $(database_detail) == *"permission denied"*provision_batch*"stewardctl db verify"* ]]
+	logged 'event=database_changed .*state=down .*permission denied.*provision_batch.*stewardctl db verify'
 	[ "$(count "workspace_provisioning_queue WHERE status = 'pending' AND attempt_count = 0")" = 3 ]
 	sql -c 'GRANT EXECUTE ON FUNCTION steward.provision_batch(text, int) TO steward_worker'
 	wait_until 5 nothing_waits
@@ -240,6 +281,7 @@ all_done() {
 	finalize
 	wait_until 5 database_is schema_old
 	[[ $(database_detail) == *provision_batch*"stewardctl db verify"* ]]
+	logged 'event=database_changed .*state=schema_old .*provision_batch.*stewardctl db verify'
 	[ "$(count "workspace_provisioning_queue WHERE status = 'pending' AND attempt_count = 0")" = 3 ]
 	sql -c 'ALTER FUNCTION steward.gone(text, int) RENAME TO provision_batch'
 	wait_until 5 nothing_waits
@@ -253,6 +295,7 @@ all_done() {
 	sql -c 'NOTIFY steward_schema'
 	wait_until 5 database_is schema_new
 	[[ $(database_detail) == *"schema 9999"*"upgrade steward"* ]]
+	logged 'event=database_changed .*state=schema_new .*schema 9999.*upgrade steward'
 	sql -c "DELETE FROM steward.migration WHERE version = 9999"
 	wait_until 5 database_is up
 	sql -c "CREATE TABLE newest AS SELECT * FROM steward.migration ORDER BY version DESC LIMIT 1"
@@ -260,6 +303,7 @@ all_done() {
 	sql -c 'NOTIFY steward_schema'
 	wait_until 5 database_is schema_old
 	[[ $(database_detail) == *"at work on schema"*"stewardctl db migrate"* ]]
+	logged 'event=database_changed .*state=schema_old .*at work on schema.*stewardctl db migrate'
 	make_matches 2
 	finalize
 	wait_until 5 nothing_waits
@@ -283,6 +327,7 @@ all_done() {
 	finalize
 	wait_until 5 database_is down
 	[[ $(database_detail) == *"read-only transaction"* ]]
+	logged 'event=database_changed .*state=down .*read-only transaction'
 	sql -c "ALTER ROLE steward IN DATABASE $PGDATABASE RESET default_transaction_read_only"
 	wait_until 5 nothing_waits
 	wait_until 5 database_is up
@@ -297,6 +342,7 @@ all_done() {
 	start_steward
 	wait_until 5 database_is down
 	[[ $(database_detail) == *ü* ]]
+	logged 'event=database_changed .*state=down .*ü'
 	has_beaten_on() { [ "$(field provisioning 0 uptime_seconds)" -ge 2 ]; }
 	wait_until 5 has_beaten_on
 	[ "$(field provisioning 0 restarts)" = 0 ]

@@ -244,8 +244,9 @@ fail_one() {
 	ctl flag set advisor_auto_provision off
 	run -0 ctl flag list --json
 	[ "$(jq -r '.items[] | select(.name == "advisor_auto_provision") | .enabled' <<<"$output")" = false ]
-	ctl flag set advisor_auto_provision on --percent 12.5
+	(unset SUDO_USER && ctl flag set advisor_auto_provision on --percent 12.5)
 	run -0 ctl flag list --json
+	[ "$(jq -r '.items[] | select(.name == "advisor_auto_provision") | .updated_by' <<<"$output")" = "$(id -un)" ]
 	[ "$(jq -r '.items[] | select(.name == "advisor_auto_provision") | .percent' <<<"$output")" = 12.50 ] ||
 		[ "$(jq -r '.items[] | select(.name == "advisor_auto_provision") | .percent' <<<"$output")" = 12.5 ]
 	for wrong in 101 100.01 12.345 0x10 1e1 .5 5. -1 +1 nan "" "5 "; do
@@ -263,6 +264,54 @@ fail_one() {
 	[ "$(sql -c 'SELECT name, enabled, percent FROM steward.feature_flag')" = "advisor_auto_provision|t|12.34" ]
 	run ctl flag set advisor_auto_provision maybe
 	[ "$status" -eq 64 ]
+}
+
+@test "backfill --dry-run says what would be queued, and queues nothing" {
+	sql -c "SELECT steward.flag_set('advisor_auto_provision', false, 100, 'test')" >/dev/null
+	make_matches 3
+	finalize
+	ask ask_pause kind=provisioning paused=true
+	wait_until 5 has_state provisioning 0 paused
+	wait_until 5 has_state provisioning 1 paused
+	ctl flag set advisor_auto_provision on
+	run -0 ctl provisioning backfill --dry-run --json
+	[ "$(jq '.queued, (.items | length)' <<<"$output" | xargs)" = '3 3' ]
+	run -0 ctl provisioning backfill --dry-run
+	[[ $output == *"3 matches would be queued"* ]]
+	[ "$(count workspace_provisioning_queue)" = 0 ]
+	run -0 ctl provisioning backfill
+	[[ $output == *"3 matches queued"* ]]
+	[ "$(count workspace_provisioning_queue)" = 3 ]
+}
+
+@test "stuck tells of jobs that nobody takes, and list of every job" {
+	make_matches 1
+	ask ask_pause kind=provisioning paused=true
+	wait_until 5 has_state provisioning 0 paused
+	wait_until 5 has_state provisioning 1 paused
+	finalize
+	sql -c "UPDATE workspace_provisioning_queue SET created_at = steward.now() - interval '1 hour', last_error = 'a word of it'"
+	job=$(sql -c 'SELECT id FROM workspace_provisioning_queue')
+	run -0 ctl provisioning stuck --json
+	[ "$(jq -r '.stale[] | "\(.id) \(.cause)"' <<<"$output")" = "$job no worker has taken it" ]
+	run -0 ctl provisioning stuck
+	[[ $output == *"$job is pending for 01:00:"*": no worker has taken it"* ]]
+	run -0 ctl provisioning list
+	row=$(sql -F '.*' -c 'SELECT id, match_id, status, attempt_count FROM workspace_provisioning_queue')
+	grep "$row.*a word of it" <<<"$output"
+	run -0 ctl provisioning list --json
+	[ "$(jq -r '.items[] | "\(.id) \(.status) \(.last_error)"' <<<"$output")" = "$job pending a word of it" ]
+}
+
+@test "health counts the alerts that nobody got, accept what it could not judge" {
+	run ctl provisioning accept --json
+	jq -e '.not_judged > 0 and .not_judged == ([.items[] | select(.ok == null)] | length)' <<<"$output"
+	sql -c "INSERT INTO auth.users (email, raw_app_meta_data) VALUES ('admin@example.org', '{\"role\": \"admin\"}')"
+	fail_one
+	run -0 ctl provisioning health --json
+	jq -e '.alerts_waiting == 1' <<<"$output"
+	run -0 ctl provisioning health
+	[[ $output == *"1 alerts to administrators are not delivered"* ]]
 }
 
 @test "a job put on retry waits its pause and then succeeds, its first error kept" {

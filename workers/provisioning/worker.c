@@ -13,12 +13,16 @@
 
 struct provisioning {
 	bool    has_kept_up;
-	int64_t upkeep_ms; /* when the last upkeep began */
+	bool    has_more;   /* the last upkeep was full */
+	bool    was_upkeep; /* the last call: batches and upkeep that has more take turns */
+	int64_t upkeep_ms;  /* when the last upkeep began */
 };
 
 static void
 on_batch(struct worker *w, const struct db_result *r)
 {
+	const struct provisioning *p = worker_state(w);
+
 	int64_t claimed     = db_int8(r, 0, "claimed", 0);
 	int64_t completed   = db_int8(r, 0, "completed", 0);
 	int64_t retried     = db_int8(r, 0, "retried", 0);
@@ -33,11 +37,15 @@ on_batch(struct worker *w, const struct db_result *r)
 		log_event(LOG_debug, "batch_done", "claimed=%" PRId64 " completed=%" PRId64, claimed, completed);
 	if (next_due_ms != INT64_MAX)
 		worker_wake_in(w, next_due_ms);
+	if (p->has_more)
+		worker_wake_in(w, 0);
 }
 
 static void
 on_upkeep(struct worker *w, const struct db_result *r)
 {
+	struct provisioning *p = worker_state(w);
+
 	int64_t     reaped  = db_int8(r, 0, "reaped", 0);
 	int64_t     swept   = db_int8(r, 0, "swept", 0);
 	int64_t     pruned  = db_int8(r, 0, "pruned", 0);
@@ -57,7 +65,14 @@ on_upkeep(struct worker *w, const struct db_result *r)
 		(void)snprintf(notice, sizeof(notice), "undelivered alerts about failed workspaces: %" PRId64 "; see: %s", alerts,
 		    "stewardctl provisioning errors");
 	worker_notice(w, notice);
+	p->has_more = db_bool(r, 0, "more");
 	worker_wake_in(w, 0);
+}
+
+static bool
+must_keep_up(const struct worker *w, const struct provisioning *p)
+{
+	return !p->has_kept_up || p->has_more || worker_now_ms(w) - p->upkeep_ms >= worker_config(w)->provisioning_upkeep;
 }
 
 static enum err
@@ -67,8 +82,10 @@ work(struct worker *w, struct error *e)
 	char                 batch[24];
 	const char *const    parameters[] = { worker_id(w), batch };
 
-	if (!p->has_kept_up || worker_now_ms(w) - p->upkeep_ms >= worker_config(w)->provisioning_upkeep) {
+	p->was_upkeep = !p->was_upkeep && must_keep_up(w, p);
+	if (p->was_upkeep) {
 		p->has_kept_up = true;
+		p->has_more    = false;
 		p->upkeep_ms   = worker_now_ms(w);
 		return worker_call(w, STMT_provision_upkeep, parameters, on_upkeep, e);
 	}
