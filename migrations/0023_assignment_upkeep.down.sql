@@ -30,6 +30,7 @@ DROP FUNCTION steward.sla_monitor_duration();
 DROP FUNCTION steward.sla_compliance();
 DROP FUNCTION steward.escalation_rate();
 DROP FUNCTION steward.queue_depth();
+DROP FUNCTION steward.engine_alerts(timestamptz);
 DROP VIEW steward.unit_capacity;
 DROP VIEW steward.staff_load;
 DROP VIEW steward.escalation_trend;

@@ -32,10 +32,12 @@ $$;
 COMMENT ON FUNCTION steward.job_sla_monitoring(timestamptz) IS 'one turn of the monitor, for when nothing woke it';
 
 CREATE FUNCTION steward.job_queue_fallback_processor(slot timestamptz, OUT rows bigint, OUT message text)
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT p.processed_count, NULLIF(p.processed_count, 0) || ' assigned' FROM public.process_stale_queue_items() p
-$$;
-COMMENT ON FUNCTION steward.job_queue_fallback_processor(timestamptz) IS 'tries queued work for which no capacity was reported';
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    SELECT p.processed_count INTO rows FROM public.process_stale_queue_items() p;
+    message := NULLIF(concat_ws(', ', NULLIF(rows, 0) || ' assigned', steward.engine_alerts(slot)), '');
+END $$;
+COMMENT ON FUNCTION steward.job_queue_fallback_processor(timestamptz) IS 'tries queued work for which no capacity was reported, and looks once at what is to alert administrators';
 
 -- The day is the slot's, in UTC, however late it runs.
 CREATE FUNCTION steward.job_capacity_snapshot(slot timestamptz, OUT rows bigint, OUT message text)
@@ -229,6 +231,31 @@ COMMENT ON VIEW steward.unit_capacity IS 'units by how full they are';
 
 GRANT SELECT ON steward.queue_depth, steward.escalation_rate, steward.sla_compliance, steward.escalation_trend, steward.staff_load,
     steward.unit_capacity TO authenticated, service_role;
+
+-- A rate over all that is open is worth a look an hour.  What lasts is told again a day later.
+CREATE FUNCTION steward.engine_alerts(slot timestamptz) RETURNS text
+    LANGUAGE sql AS $$
+    WITH alert AS (
+        SELECT 'queue_depth' AS kind, format('%s work items wait for somebody', d.queue_depth) AS en, format('%s من بنود العمل في قائمة الانتظار', d.queue_depth) AS ar
+          FROM steward.queue_depth d WHERE d.alert
+        UNION ALL
+        SELECT 'sla_monitor_duration', format('sla-monitoring takes %s seconds on average', m.avg_seconds), format('تستغرق مراقبة المواعيد النهائية %s ثانية في المتوسط', m.avg_seconds)
+          FROM steward.sla_monitor_duration m WHERE m.alert
+        UNION ALL
+        SELECT 'escalation_rate', format('%s %% of the assignments were escalated within a day', r.escalation_pct), format('تم تصعيد %s %% من المهام خلال يوم', r.escalation_pct)
+          FROM steward.escalation_rate r WHERE extract(minute FROM slot) = 0 AND r.alert
+    ), told AS (
+        INSERT INTO public.notification_outbox (organization_id, recipient_id, notification_type, delivery_method, payload)
+        SELECT o.id, u.id, a.kind, 'in_app', jsonb_build_object('reference_type', 'alert', 'reference_id', a.kind, 'message_en', a.en, 'message_ar', a.ar, 'metadata', '{}'::jsonb)
+          FROM alert a CROSS JOIN auth.users u CROSS JOIN public.organizations o
+         WHERE u.raw_app_meta_data ->> 'role' = 'admin' AND o.is_default
+           AND NOT EXISTS (SELECT FROM public.notification_outbox x
+                            WHERE x.recipient_id = u.id AND x.notification_type = a.kind AND x.created_at > steward.now() - interval '1 day')
+    )
+    SELECT string_agg('alert: ' || a.en, ', ') FROM alert a
+$$;
+COMMENT ON FUNCTION steward.engine_alerts(timestamptz) IS
+    'what the views call an alert, in words; tells the administrators of the installation, of each kind once a day';
 
 -- The same for workers, who may read no table: over all organisations.
 CREATE FUNCTION steward.queue_depth() RETURNS SETOF steward.queue_depth

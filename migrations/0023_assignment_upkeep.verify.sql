@@ -10,7 +10,7 @@ BEGIN
     PERFORM steward.require('function', 'steward.job_sla_monitoring(timestamptz)',
         'steward.job_queue_fallback_processor(timestamptz)', 'steward.job_capacity_snapshot(timestamptz)',
         'steward.job_escalation_cleanup(timestamptz)', 'steward.job_archive_assignments(timestamptz)',
-        'steward.job_recount_assignments(timestamptz)');
+        'steward.job_recount_assignments(timestamptz)', 'steward.engine_alerts(timestamptz)');
     FOREACH called IN ARRAY '{queue_depth(),escalation_rate(),sla_compliance(),sla_monitor_duration(),escalation_trend(),staff_load(),unit_capacity(),
                               queue_list(int),overdue_list(int),overdue_count(),escalation_list(int),load_list(),item_show(text),item_story(text)}'::text[] LOOP
         IF NOT has_function_privilege('steward_worker', 'steward.' || called, 'EXECUTE') THEN

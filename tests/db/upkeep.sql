@@ -4,7 +4,7 @@
 \ir setup.psql
 \ir assignments.psql
 
-SELECT plan(66);
+SELECT plan(73);
 
 CREATE FUNCTION pg_temp.job(name text, slot timestamptz DEFAULT steward.now(), OUT rows bigint, OUT message text) LANGUAGE plpgsql AS $$
 DECLARE
@@ -173,6 +173,29 @@ SELECT is(escalations, 40::bigint, 'the escalations of seven days'), is(sla_brea
 INSERT INTO steward.job_run (job, scheduled_at, started_at, finished_at, status)
 SELECT 'sla-monitoring', steward.now() - i * interval '30 s', steward.now() - i * interval '30 s', steward.now() - i * interval '30 s' + i * interval '1 s', CASE i WHEN 10 THEN 'failed' ELSE 'completed' END FROM generate_series(1, 10) i;
 SELECT results_eq('SELECT * FROM steward.sla_monitor_duration', 'VALUES (10::bigint, 1::bigint, 5.500, 10.000, true)', 'X11, X13: the mean duration of the runs of a job, rounded, and an alert above five seconds');
+-- S10, S11, Q07: what is an alert there is told, by the job that looks every minute.
+BEGIN;
+SELECT pg_temp.person('admin') AS root \gset
+UPDATE staff_profiles SET availability_status = 'on_leave';
+SELECT is(message, 'alert: sla-monitoring takes 5.500 seconds on average', 'S10: slow runs are an alert') FROM pg_temp.job('queue-fallback-processor', '2025-10-02 10:01+00');
+SELECT is(message, 'alert: sla-monitoring takes 5.500 seconds on average, alert: 11.00 % of the assignments were escalated within a day', 'S11: and many escalations, once an hour') FROM pg_temp.job('queue-fallback-processor', '2025-10-02 11:00+00');
+DELETE FROM steward.job_run;
+INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, priority, last_attempt_at) SELECT 'depth ' || i, 'task', '{}', 'low', steward.now() FROM generate_series(1, 100) i;
+SELECT is(message, NULL, 'Q07: a hundred that wait are none') FROM pg_temp.job('queue-fallback-processor', '2025-10-02 11:01+00');
+INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, priority, last_attempt_at) VALUES ('depth', 'task', '{}', 'low', steward.now());
+SELECT is(message, 'alert: 101 work items wait for somebody', 'Q07: one more is one') FROM pg_temp.job('queue-fallback-processor', '2025-10-02 11:02+00');
+SELECT rows FROM pg_temp.job('queue-fallback-processor', '2025-10-02 11:03+00') \g /dev/null
+SELECT results_eq('SELECT notification_type, payload ->> ''message_en'', payload ->> ''message_ar'' FROM notification_outbox WHERE payload ->> ''reference_type'' = ''alert'' AND recipient_id = ' || quote_literal(:'root') || ' ORDER BY 1', $$ VALUES
+    ('escalation_rate', '11.00 % of the assignments were escalated within a day', 'تم تصعيد 11.00 % من المهام خلال يوم'),
+    ('queue_depth', '101 work items wait for somebody', '101 من بنود العمل في قائمة الانتظار'),
+    ('sla_monitor_duration', 'sla-monitoring takes 5.500 seconds on average', 'تستغرق مراقبة المواعيد النهائية 5.500 ثانية في المتوسط') $$, 'an administrator is told of each, once');
+UPDATE notification_outbox SET created_at = steward.now() - interval '23 hours' WHERE recipient_id = :'root';
+SELECT rows FROM pg_temp.job('queue-fallback-processor', '2025-10-02 11:03+00') \g /dev/null
+SELECT is(count(*), 1::bigint, 'for a day') FROM notification_outbox WHERE notification_type = 'queue_depth';
+UPDATE notification_outbox SET created_at = steward.now() - interval '25 hours' WHERE recipient_id = :'root';
+SELECT rows FROM pg_temp.job('queue-fallback-processor', '2025-10-02 11:04+00') \g /dev/null
+SELECT is(count(*), 2::bigint, 'and a day later of what lasts, again') FROM notification_outbox WHERE notification_type = 'queue_depth';
+ROLLBACK;
 SELECT steward.recount_assignments() \g /dev/null
 UPDATE staff_profiles SET individual_wip_limit = 20, current_assignment_count = 15 WHERE user_id = :'ann';
 SELECT results_eq(format('SELECT user_id, utilization_pct, state FROM steward.staff_load'), format('VALUES (%L::uuid, 75.00, ''near_limit'')', :'ann'), 'who is near the limit');
