@@ -53,6 +53,24 @@ teardown() {
 	assignments_are_right
 }
 
+@test "A17: the server's log tells the way of an item by its name: what it needs, how many could take it, who got it or why nobody" {
+	make_staff
+	busy lawyer 4
+	item="logged-$BASHPID"
+	logged() { [ "$(grep -c "assign $item-$1\$" "$STEWARD_TEST_CLUSTER/run/log")" = 1 ]; }
+	lawyer=$(sql -c "SELECT md5('lawyer')::uuid")
+	for i in 1 2; do
+		as supervisor assignments_auto_assign "{\"work_item_id\": \"$item-$i\", \"work_item_type\": \"ticket\", \"required_skills\": [\"legal\"], \"priority\": \"normal\"}"
+	done
+	logged '1: a ticket of priority normal needs 1 skills'
+	logged '1: 1 eligible'
+	logged "1: given to $lawyer with score 71.00"
+	logged '2: 0 eligible'
+	logged '2: queued, All staff at WIP limit'
+	complete "$item-1"
+	wait_until 10 logged "2: taken from the queue, given to $lawyer with score 71.00"
+}
+
 @test "A28: stewardctl, the health of the engine and the package have one version" {
 	version=$("$STEWARD_DIR/bin/stewardctl" --socket "$STEWARD_RUN/control.ipc" version --json | jq -r .version)
 	[ "$(sql -c "SELECT body ->> 'version' FROM api.health_assignment_engine('{}') h")" = "$version" ]
