@@ -4,7 +4,7 @@
 \ir setup.psql
 \ir assignments.psql
 
-SELECT plan(232);
+SELECT plan(239);
 
 -- Words.
 SELECT is(enum_range(NULL::priority_level)::text, '{low,normal,high,urgent}', 'priorities rise, so DESC is urgent first');
@@ -389,6 +389,40 @@ SELECT throws_ok(format('DELETE FROM skills WHERE id = %L', :'needed'), '23503',
 DELETE FROM assignment_queue WHERE work_item_id = 'needs it';
 SELECT lives_ok(format('DELETE FROM skills WHERE id = %L', :'needed'), 'with all of that gone it can go');
 SELECT throws_ok(format('UPDATE assignment_rules SET is_active = true WHERE id = %L', :'rule'), '23503', NULL, 'and a rule about it does not come back');
+
+-- What is planned follows its assignee, too, and keeps him.
+BEGIN;
+SELECT pg_temp.unit('plans') AS plans
+\gset
+SELECT pg_temp.staff(:'plans') AS planner
+\gset
+SELECT pg_temp.work(:'planner', status => 'pending') AS planned
+\gset
+SELECT throws_ok(format('DELETE FROM staff_profiles WHERE user_id = %L', :'planner'), '23503', format('user %s still has open assignments', :'planner'), 'nobody leaves with work that is planned');
+SET LOCAL session_replication_role = replica;
+UPDATE assignments SET unit_id = :'arabic' WHERE id = :'planned';
+SET LOCAL session_replication_role = origin;
+UPDATE assignments SET status = 'assigned' WHERE id = :'planned';
+SELECT is(unit_id, :'plans', 'what begins does so where its assignee is') FROM assignments WHERE id = :'planned';
+SELECT throws_ok(format('UPDATE assignments SET escalated_at = sla_started_at - interval ''1 s'' WHERE id = %L', :'planned'), '23514',
+    'new row for relation "assignments" violates check constraint "assignments_escalated_check"', 'nothing is escalated before it began');
+-- A client may bring a count; it counts for the unit.
+INSERT INTO auth.users (id, email) VALUES (md5('told')::uuid, 'told@example.org');
+INSERT INTO staff_profiles (user_id, unit_id, current_assignment_count) VALUES (md5('told')::uuid, :'plans', 3);
+SELECT is(current_assignment_count, 4, 'what a client says about somebody new is added to the unit') FROM organizational_units WHERE id = :'plans';
+UPDATE staff_profiles SET current_assignment_count = 1 WHERE user_id = md5('told')::uuid;
+SELECT is(current_assignment_count, 2, 'and what it says later takes the place of that') FROM organizational_units WHERE id = :'plans';
+-- A rule is stamped.
+INSERT INTO assignment_rules (name_ar, name_en, unit_id, required_skills) VALUES ('stamped', 'stamped', :'plans', ARRAY[:'a']::uuid[]);
+SET LOCAL steward.clock_offset = '1 minute';
+UPDATE assignment_rules SET priority_weight = 9 WHERE name_en = 'stamped';
+SELECT is(updated_at, steward.now(), 'a change of a rule stamps it') FROM assignment_rules WHERE name_en = 'stamped';
+ROLLBACK;
+-- Locks are finite: of many items in one transaction only the first thousand are locked.
+BEGIN;
+INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority) SELECT 'bulk ' || i, 'task', :'ann', 'low' FROM generate_series(1, 1100) i;
+SELECT is(count(*), 1000::bigint, 'a bulk load locks a thousand items and no more') FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory';
+ROLLBACK;
 
 -- What deleting a user or a unit looks through: every foreign key that can be is the
 -- beginning of an index, but for the three that are filled all the time and asked for never.

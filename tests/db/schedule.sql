@@ -228,7 +228,14 @@ SELECT is(status, NULL, 'a second time does nothing') FROM steward.job_perform(:
 SELECT is(status, NULL, 'nor does a run that never was') FROM steward.job_perform(gen_random_uuid(), 'w');
 
 -- Two claimers at the same moment: the second waits, and finds it taken.
-SELECT dblink_connect('other', format('host=%s port=%s user=%s dbname=%s', :'HOST', :'PORT', :'USER', current_database()));
+SELECT dblink_connect('other', format('host=%s port=%s user=%s dbname=%s application_name=other', :'HOST', :'PORT', :'USER', current_database()));
+-- until the other waits for a lock, or has no need to
+CREATE FUNCTION pg_temp.until_waiting() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    WHILE dblink_is_busy('other') = 1 AND NOT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_get_activity(l.pid) a ON true WHERE NOT l.granted AND a.application_name = 'other') LOOP
+        PERFORM pg_sleep(0.01);
+    END LOOP;
+END $$;
 CREATE FUNCTION pg_temp.other_at(moment timestamptz) RETURNS text LANGUAGE sql AS $$
     SELECT dblink_exec('other', format('SET steward.clock_offset = %L', moment - pg_catalog.now()))
 $$;
@@ -237,7 +244,7 @@ SELECT pg_temp.other_at('2026-03-01 12:01:00+00');
 BEGIN;
 SELECT isnt(run, NULL, 'one gets the slot') FROM pg_temp.start();
 SELECT dblink_send_query('other', 'SELECT run FROM steward.job_start(''test'', ''other'')');
-SELECT pg_sleep(0.1);
+SELECT pg_temp.until_waiting();
 SELECT is(dblink_is_busy('other'), 1, 'the other has to wait');
 COMMIT;
 SELECT is(r.run, NULL, 'and gets nothing') FROM dblink_get_result('other') AS r(run uuid);
@@ -294,7 +301,7 @@ BEGIN
     PERFORM pg_temp.at(moment), pg_temp.other_at(moment);
     SELECT r.run INTO taken FROM dblink('other', 'SELECT run FROM steward.job_start(''test'', ''other'')') AS r(run uuid);
     PERFORM dblink_send_query('other', format('SELECT status FROM steward.job_perform(%L, ''other'')', taken));
-    PERFORM pg_sleep(0.1);
+    PERFORM pg_temp.until_waiting();
     RETURN COALESCE(taken::text, 'nothing');
 END $$;
 CREATE FUNCTION pg_temp.come_to_an_end() RETURNS text LANGUAGE plpgsql AS $$
@@ -396,7 +403,7 @@ SELECT run AS living FROM pg_temp.start()
 \gset
 UPDATE steward.job_run SET claimed_at = claimed_at - interval '11 s' WHERE id = :'living';
 SELECT dblink_send_query('other', format('SELECT status FROM steward.job_perform(%L, ''other'')', :'living'));
-SELECT pg_sleep(0.1);
+SELECT pg_temp.until_waiting();
 SELECT ok(run IS NULL AND next_due_us BETWEEN 1000000 AND 30000000, 'nobody buries the living') FROM pg_temp.start();
 SELECT is(status, 'running', 'who go on') FROM steward.job_run WHERE id = :'living';
 SELECT throws_like($$SELECT steward.job_run_now('half', 'me')$$, 'job half is running since 2026-03-20T12:01:3%, by worker-1-abcdef01', 'and nobody runs beside them');
