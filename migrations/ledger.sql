@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS steward.migration_object (
     name    text,
     state   text NOT NULL,
     version int  NOT NULL,
+    seen    text,
     PRIMARY KEY (kind, name)
 );
 COMMENT ON TABLE steward.migration_object IS 'every object of the schema, as the last migration that ran here left it';
@@ -50,6 +51,8 @@ CREATE OR REPLACE FUNCTION steward.schema_version() RETURNS int
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$ SELECT COALESCE(max(version), 0) FROM steward.migration $$;
 COMMENT ON FUNCTION steward.schema_version() IS 'the highest applied migration, 0 when there is none';
+
+COMMENT ON COLUMN steward.migration_object.seen IS 'the state when the last migration began, NULL when it was missing then';
 
 CREATE OR REPLACE FUNCTION steward.objects_now() RETURNS TABLE (kind text, name text, state text)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -100,16 +103,23 @@ CREATE OR REPLACE FUNCTION steward.objects_now() RETURNS TABLE (kind text, name 
 $$;
 COMMENT ON FUNCTION steward.objects_now() IS 'every object of steward_owner but the ledger''s own, as the catalogue has it';
 
+CREATE OR REPLACE FUNCTION steward.objects_look() RETURNS void
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE steward.migration_object m
+       SET seen = (SELECT o.state FROM steward.objects_now() o WHERE o.kind = m.kind AND o.name = m.name)
+$$;
+COMMENT ON FUNCTION steward.objects_look() IS 'what a migration finds; called before it';
+
 CREATE OR REPLACE FUNCTION steward.objects_record(at int) RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     DELETE FROM steward.migration_object m
-     WHERE NOT EXISTS (SELECT FROM steward.objects_now() o WHERE o.kind = m.kind AND o.name = m.name);
+     WHERE m.seen IS NOT NULL AND NOT EXISTS (SELECT FROM steward.objects_now() o WHERE o.kind = m.kind AND o.name = m.name);
     INSERT INTO steward.migration_object AS m (kind, name, state, version)
     SELECT o.kind, o.name, o.state, at FROM steward.objects_now() o
-    ON CONFLICT (kind, name) DO UPDATE SET state = EXCLUDED.state WHERE m.state <> EXCLUDED.state
+    ON CONFLICT (kind, name) DO UPDATE SET state = EXCLUDED.state WHERE m.seen IS DISTINCT FROM EXCLUDED.state
 $$;
 COMMENT ON FUNCTION steward.objects_record(int) IS
-    'says that the schema is right as it is: whoever takes a migration up or down calls it, with the version reached';
+    'records what a migration, up or down, changed since objects_look, with the version reached; what was damaged before it stays damaged';
 
 CREATE OR REPLACE FUNCTION steward.objects_verify(at int) RETURNS void
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -222,7 +232,7 @@ END $$;
 COMMENT ON FUNCTION steward.require(text, text[]) IS
     'what verify scripts say: raises with the names of the objects of a kind that do not exist';
 
-REVOKE ALL ON FUNCTION steward.schema_version(), steward.objects_now(), steward.objects_record(int), steward.objects_verify(int),
+REVOKE ALL ON FUNCTION steward.schema_version(), steward.objects_now(), steward.objects_look(), steward.objects_record(int), steward.objects_verify(int),
     steward.quarantine_put(regclass, text, text),
     steward.quarantine_restore(regclass, text), steward.require(text, text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION steward.schema_version() TO steward_worker;

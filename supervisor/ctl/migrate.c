@@ -134,8 +134,10 @@ run_file(struct db *db, const struct migration *m, const char *which, const char
 static enum err
 step_up(struct db *db, const struct migration *m, struct error *e)
 {
-	enum err r = record_up(db, m, e);
+	enum err r = db_script(db, "SELECT steward.objects_look()", e);
 
+	if (r == ERR_ok)
+		r = record_up(db, m, e);
 	if (r == ERR_ok)
 		r = run_file(db, m, "up", m->up, e);
 	if (r == ERR_ok)
@@ -148,8 +150,10 @@ step_up(struct db *db, const struct migration *m, struct error *e)
 static enum err
 step_down(struct db *db, const struct migration *m, struct error *e)
 {
-	enum err r = run_file(db, m, "down", m->down, e);
+	enum err r = db_script(db, "SELECT steward.objects_look()", e);
 
+	if (r == ERR_ok)
+		r = run_file(db, m, "down", m->down, e);
 	if (r == ERR_ok)
 		r = record_objects(db, m->version - 1, e);
 	return r == ERR_ok ? record_down(db, m, e) : r;

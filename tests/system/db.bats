@@ -459,6 +459,17 @@ let_go() {
     [ "$(dump)" = "$before" ]
 }
 
+@test "what was damaged before a migration is still missed after it" {
+    db setup >/dev/null
+    db revert --to "$(($(newest) - 1))" >/dev/null
+    sql "DROP TRIGGER staff_ranks ON public.staff_profiles; ALTER TABLE public.assignments NO FORCE ROW LEVEL SECURITY"
+    db migrate >/dev/null
+    run --separate-stderr db verify
+    [ "$status" -eq 1 ]
+    [[ $output == *"trigger public.staff_profiles.staff_ranks is missing"* ]]
+    [[ $output == *'table public.assignments was "row security, forced" and is "row security"'* ]]
+}
+
 @test "sql prints the file, and 4 when there is none" {
     run --separate-stderr db sql 1
     [ "$status" -eq 0 ]

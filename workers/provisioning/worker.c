@@ -52,7 +52,7 @@ on_upkeep(struct worker *w, const struct db_result *r)
 	int64_t     alerts  = db_int8(r, 0, "alerts_waiting", 0);
 	const char *trouble = db_named_text(r, 0, "trouble");
 	char        quoted[LOG_QUOTE_SIZE];
-	char        notice[128] = "";
+	char        notice[256] = "";
 
 	if (reaped + swept > 0)
 		log_event(LOG_warning, "jobs_recovered", "reaped=%" PRId64 " swept=%" PRId64, reaped, swept);

@@ -4,8 +4,8 @@
  *
  * Notifications come one per finished assignment.  The first opens a short
  * window, one for all units, and all that arrive in it are one pass; what
- * arrives during a pass opens the next window.  What was freed is written down by whoever freed it, so
- * that a lost notification costs time and nothing else.
+ * arrives during a pass opens the next window.  What was freed is written down
+ * by whoever freed it, so that a lost notification costs time and nothing else.
  */
 #include <stdio.h>
 
