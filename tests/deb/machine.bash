@@ -113,7 +113,8 @@ machine_init() {
 
 descendants() {
 	local child
-	tr ' ' '\n' <"/proc/$1/task/$1/children" 2>/dev/null | while read -r child; do
+	# A process may be gone by now, and it is the redirection that fails then: errors are sent away before it.
+	tr ' ' '\n' 2>/dev/null <"/proc/$1/task/$1/children" | while read -r child; do
 		echo "$child"
 		descendants "$child"
 	done
