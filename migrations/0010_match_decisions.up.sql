@@ -59,6 +59,27 @@ COMMENT ON FUNCTION steward.match_decide(uuid, text, text, text) IS
     'the decision of the user of the claims about a match of theirs; outcome is done, duplicate, conflict, invalid_state or not_found';
 GRANT EXECUTE ON FUNCTION steward.match_decide(uuid, text, text, text) TO authenticated, service_role;
 
+CREATE FUNCTION steward.api_error(code text, message text, field text, details jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE AS $$
+    SELECT jsonb_strip_nulls(jsonb_build_object('success', false, 'error', message, 'message', message, 'code', code,
+                                                'field', NULLIF(field, ''), 'details', NULLIF(details, 'null')))
+$$;
+COMMENT ON FUNCTION steward.api_error(text, text, text, jsonb) IS 'the body of an answer that is no';
+GRANT EXECUTE ON FUNCTION steward.api_error(text, text, text, jsonb) TO authenticated, service_role;
+
+-- Either the caller's statement_timeout is over, or somebody cancelled; or others were in
+-- the way, and will not be for long.
+CREATE FUNCTION steward.api_undone(state text, OUT status int, OUT headers jsonb, OUT body jsonb)
+    LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE state WHEN '57014' THEN 504 ELSE 503 END,
+           CASE state WHEN '57014' THEN '{}' ELSE '{"Retry-After": "1"}' END::jsonb,
+           CASE state WHEN '57014'
+                THEN steward.api_error('STATEMENT_TIMEOUT', 'the time for this request was over before it was done; nothing of it happened', NULL, NULL)
+                ELSE steward.api_error('RESOURCE_BUSY', 'what this request needs is just being changed; nothing of it happened, try again', NULL, NULL) END
+$$;
+COMMENT ON FUNCTION steward.api_undone(text) IS 'the answer of an operation that was cancelled, timed out or gave way to others';
+GRANT EXECUTE ON FUNCTION steward.api_undone(text) TO authenticated, service_role;
+
 CREATE FUNCTION steward.match_decision(request jsonb, side text) RETURNS TABLE (status int, headers jsonb, body jsonb)
     LANGUAGE plpgsql AS $$
 DECLARE
@@ -102,12 +123,19 @@ BEGIN
     END IF;
 
     match := (request ->> 'match_id')::uuid;
-    -- Row security has the first word: what the caller cannot see is not there.
-    IF EXISTS (SELECT FROM public.advisor_match_requests r WHERE r.id = match) THEN
-        SELECT * INTO decided FROM steward.match_decide(match, side, word, reason);
-    ELSE
-        SELECT 'not_found' AS outcome, NULL::public.match_status AS status, false AS queued INTO decided;
-    END IF;
+    BEGIN
+        -- Row security has the first word: what the caller cannot see is not there.
+        IF EXISTS (SELECT FROM public.advisor_match_requests r WHERE r.id = match) THEN
+            SELECT * INTO decided FROM steward.match_decide(match, side, word, reason);
+        ELSE
+            SELECT 'not_found' AS outcome, NULL::public.match_status AS status, false AS queued INTO decided;
+        END IF;
+    EXCEPTION WHEN query_canceled OR lock_not_available OR transaction_rollback THEN
+        SELECT u.status, u.headers, u.body || jsonb_build_object('correlationId', correlation)
+          INTO status, headers, body FROM steward.api_undone(SQLSTATE) u;
+        RETURN NEXT;
+        RETURN;
+    END;
 
     status := CASE decided.outcome
         WHEN 'done' THEN 200 WHEN 'duplicate' THEN 200
@@ -128,7 +156,7 @@ BEGIN
     END IF;
     RETURN NEXT;
 END $$;
-COMMENT ON FUNCTION steward.match_decision(jsonb, text) IS 'checks the request of a decision, has it made, and words the answer';
+COMMENT ON FUNCTION steward.match_decision(jsonb, text) IS 'checks the request of a decision, has it made, and words the answer; 503 and 504 leave nothing behind';
 GRANT EXECUTE ON FUNCTION steward.match_decision(jsonb, text) TO authenticated, service_role;
 
 CREATE FUNCTION api.match_client_decision(request jsonb) RETURNS TABLE (status int, headers jsonb, body jsonb)

@@ -42,7 +42,6 @@ DROP FUNCTION steward.caller_of(jsonb, boolean);
 DROP FUNCTION steward.request_check(text, jsonb);
 DROP FUNCTION steward.field_check(steward.api_field, jsonb);
 DROP FUNCTION steward.moment_of(text);
-DROP FUNCTION steward.api_error(text, text, text, jsonb);
 DROP FUNCTION steward.refuse(int, text, text, text, jsonb);
 DROP TYPE steward.page_end;
 DROP TYPE steward.caller;

@@ -124,14 +124,6 @@ COMMENT ON FUNCTION steward.refuse(int, text, text, text, jsonb) IS
     'ends an operation with this HTTP status and takes back what it wrote; steward.api_call makes the answer of it';
 GRANT EXECUTE ON FUNCTION steward.refuse(int, text, text, text, jsonb) TO authenticated, service_role;
 
-CREATE FUNCTION steward.api_error(code text, message text, field text, details jsonb) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE AS $$
-    SELECT jsonb_strip_nulls(jsonb_build_object('success', false, 'error', message, 'message', message, 'code', code,
-                                                'field', NULLIF(field, ''), 'details', NULLIF(details, 'null')))
-$$;
-COMMENT ON FUNCTION steward.api_error(text, text, text, jsonb) IS 'the body of an answer that is no';
-GRANT EXECUTE ON FUNCTION steward.api_error(text, text, text, jsonb) TO authenticated, service_role;
-
 -- ---------------------------------------------------------------- checking
 -- The form comes first: PostgreSQL would also take "infinity", "tomorrow" and "J2451187".
 CREATE FUNCTION steward.moment_of(word text) RETURNS timestamptz
@@ -333,15 +325,8 @@ BEGIN
            INTO status, body USING steward.request_check(operation, request);
         body := body || '{"success": true}';
     EXCEPTION
-        -- The caller's statement_timeout is over, or somebody cancelled: all of it is undone.
-        WHEN query_canceled THEN
-            status := 504;
-            body := steward.api_error('STATEMENT_TIMEOUT', 'the time for this request was over before it was done; nothing of it happened', NULL, NULL);
-        -- Others were in the way, and will not be for long.
-        WHEN lock_not_available OR transaction_rollback THEN
-            status := 503;
-            headers := '{"Retry-After": "1"}';
-            body := steward.api_error('RESOURCE_BUSY', 'what this request needs is just being changed; nothing of it happened, try again', NULL, NULL);
+        WHEN query_canceled OR lock_not_available OR transaction_rollback THEN
+            SELECT u.* INTO status, headers, body FROM steward.api_undone(SQLSTATE) u;
         WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, field = COLUMN_NAME,
                 words = PG_EXCEPTION_DETAIL;

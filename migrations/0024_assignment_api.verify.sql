@@ -4,7 +4,7 @@ DECLARE
 BEGIN
     PERFORM steward.require('relation', 'steward.api_field');
     PERFORM steward.require('function', 'steward.refuse(int, text, text, text, jsonb)',
-        'steward.api_error(text, text, text, jsonb)', 'steward.moment_of(text)',
+        'steward.moment_of(text)',
         'steward.field_check(steward.api_field, jsonb)', 'steward.request_check(text, jsonb)',
         'steward.caller_of(jsonb, boolean)', 'steward.permit(boolean)', 'steward.reach(jsonb, uuid, uuid)',
         'steward.staff_name(uuid)', 'steward.api_call(text, jsonb)',

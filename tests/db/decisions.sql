@@ -3,15 +3,16 @@
 \ir setup.psql
 CREATE EXTENSION IF NOT EXISTS dblink;
 
-SELECT plan(44);
+SELECT plan(54);
 
-CREATE FUNCTION pg_temp.decide(who uuid, side text, match text, decision text, more jsonb DEFAULT '{}', OUT status int, OUT body jsonb)
+CREATE FUNCTION pg_temp.decide(who uuid, side text, match text, decision text, more jsonb DEFAULT '{}',
+                               OUT status int, OUT headers jsonb, OUT body jsonb)
     LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM set_config('request.jwt.claims', CASE WHEN who IS NULL THEN '' ELSE jsonb_build_object('sub', who)::text END, true);
     SET LOCAL ROLE authenticated;
-    EXECUTE format('SELECT d.status, d.body FROM api.match_%s_decision($1) d', side)
-       INTO status, body USING jsonb_build_object('match_id', match, 'decision', decision) || more;
+    EXECUTE format('SELECT d.* FROM api.match_%s_decision($1) d', side)
+       INTO status, headers, body USING jsonb_build_object('match_id', match, 'decision', decision) || more;
     RESET ROLE;
 END $$;
 CREATE FUNCTION pg_temp.matched() RETURNS TABLE (client uuid, advisor uuid, project uuid, match uuid) LANGUAGE plpgsql AS $$
@@ -112,5 +113,34 @@ UPDATE projects SET owner_id = :'client' WHERE id = :'project';
 SELECT is(status, 'client_approved', 'after a rollback the match is where it was finalized from') FROM advisor_match_requests WHERE id = :'match';
 SELECT is((d).body #>> '{data,workspaceProvisioning}', 'queued', 'and one further approval finalizes it again')
   FROM pg_temp.decide(:'advisor', 'advisor', :'match', 'approved') d;
+
+-- Somebody holds the match: who cannot wait is told to come again, and nothing has happened.
+SELECT * FROM pg_temp.matched()
+\gset
+SELECT dblink_exec('one', 'BEGIN; SET LOCAL deadlock_timeout = ''1 h''; SET LOCAL application_name = ''one''');
+SELECT FROM dblink('one', format('SELECT id FROM advisor_match_requests WHERE id = %L FOR UPDATE', :'match')) AS r(id uuid);
+BEGIN;
+SET LOCAL lock_timeout = '50ms';
+SELECT is((d).status, 503, 'a match that somebody else is changing: 503'), is((d).headers, '{"Retry-After": "1"}', 'with the advice to come again'),
+       is((d).body ->> 'code', 'RESOURCE_BUSY', 'and this code'), is((d).body ->> 'correlationId', 'mine', 'and the envelope')
+  FROM pg_temp.decide(:'client', 'client', :'match', 'approved', '{"correlation_id": "mine"}') d;
+COMMIT;
+BEGIN;
+SET LOCAL statement_timeout = '50ms';
+SELECT is((d).status, 504, 'the caller''s time is over first: 504'), is((d).headers, '{}', 'without advice'), is((d).body ->> 'code', 'STATEMENT_TIMEOUT', 'and this code')
+  FROM pg_temp.decide(:'client', 'client', :'match', 'approved') d;
+COMMIT;
+BEGIN;
+SET LOCAL deadlock_timeout = '50ms';
+SELECT pg_advisory_xact_lock(7);
+SELECT dblink_send_query('one', 'SELECT pg_advisory_xact_lock(7)');
+SELECT ok(pg_temp.waits_for_a_lock('one'), 'two wait in a circle');
+SELECT is((d).status, 503, 'the victim of a deadlock is told the same') FROM pg_temp.decide(:'client', 'client', :'match', 'approved') d;
+ROLLBACK;
+SELECT * FROM dblink_get_result('one', false) AS r(x text);
+SELECT * FROM dblink_get_result('one', false) AS r(x text);
+SELECT dblink_exec('one', 'ROLLBACK');
+SELECT is(r.status::text, 'matched', 'and nothing is half done') FROM advisor_match_requests r
+ WHERE r.id = :'match' AND NOT EXISTS (SELECT FROM advisor_match_approvals a WHERE a.match_request_id = r.id);
 
 SELECT * FROM finish();
