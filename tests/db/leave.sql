@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir assignments.psql
 
-SELECT plan(72);
+SELECT plan(84);
 
 CREATE FUNCTION pg_temp.leave(person uuid, status availability_status DEFAULT 'on_leave', until timestamptz DEFAULT NULL) RETURNS jsonb LANGUAGE sql AS $$
     SELECT steward.set_availability(p.organization_id, person, status, until, 'a reason', 'manual', person) FROM staff_profiles p WHERE p.user_id = person
@@ -186,6 +186,33 @@ SELECT is(returned, 0, 'who is being changed is not back yet'), is(next_due_ms, 
 SELECT dblink_exec('giver', 'ROLLBACK') \g /dev/null
 SELECT is(returned, 1, 'when he is back') FROM steward.sla_turn('test', 100);
 SELECT is(count(*), 0::bigint, 'without any trouble') FROM steward.sla_trouble;
+-- A client that knows only the seeds writes the column, which says the same.
+SELECT pg_temp.unit('direct') AS direct, pg_temp.skill('direct') AS direction \gset
+SELECT pg_temp.staff(:'direct', ARRAY[:'direction']::uuid[]) AS goes, pg_temp.staff(:'direct', ARRAY[:'direction']::uuid[]) AS stays, pg_temp.staff(:'direct', role => 'supervisor') AS leads \gset
+SELECT pg_temp.given(:'goes', ARRAY[:'direction']::uuid[], 'urgent') AS u1, pg_temp.given(:'goes', ARRAY[:'direction']::uuid[], 'low') AS l1 \gset
+UPDATE staff_profiles SET availability_status = 'on_leave', unavailable_until = steward.now() + interval '1 day' WHERE user_id = :'goes';
+SELECT is(assignee_id, :'stays', 'a leave by SQL: what is urgent moves'), is(reassignment_reason, 'assignee is on leave', 'and says why') FROM assignments WHERE id = :'u1';
+SELECT is(assignee_id, :'goes', 'what is low stays'), is(review_reason, 'assignee is on leave', 'flagged') FROM assignments WHERE id = :'l1' AND needs_review;
+SELECT is(payload #> '{metadata,flagged_items}', jsonb_build_array(:'l1'), 'and the supervisor hears of it') FROM notification_outbox WHERE recipient_id = :'leads';
+SELECT is(pg_temp.drift(), NULL, 'every count is right');
+SELECT pg_temp.given(:'goes', ARRAY[:'direction']::uuid[], 'high') AS h1 \gset
+UPDATE staff_profiles SET availability_status = 'on_leave', unavailable_reason = 'rest' WHERE user_id = :'goes';
+SELECT is(assignee_id, :'goes', 'who writes a profile as it was moves nothing') FROM assignments WHERE id = :'h1';
+UPDATE staff_profiles SET availability_status = 'available', unavailable_until = NULL WHERE user_id = :'goes';
+SELECT ok(needs_review, 'back again, the flags stay to be decided about') FROM assignments WHERE id = :'l1';
+UPDATE staff_profiles SET availability_status = 'unavailable' WHERE user_id IN (:'goes', :'stays');
+SELECT is(string_agg(DISTINCT review_reason, ''), 'assignee is unavailable; No staff available', 'of two who go at once neither gets the other''s work')
+  FROM assignments WHERE id IN (:'u1', :'h1') AND needs_review;
+UPDATE staff_profiles SET availability_status = 'available' WHERE user_id IN (:'goes', :'stays');
+-- Somebody has the unit: we do not wait until that is a circle.
+SELECT count(*) FROM dblink('giver', format('BEGIN; SELECT id FROM organizational_units WHERE id = %L FOR UPDATE', :'direct')) r(id uuid) \g /dev/null
+SELECT throws_ok(format('UPDATE staff_profiles SET availability_status = ''on_leave'' WHERE user_id = %L', :'goes'), '55P03',
+    format('somebody else is changing the work of user %s or a unit that it may go to', :'goes'), 'a leave by SQL gives up while somebody has the unit');
+SELECT is(availability_status, 'available', 'and is not begun') FROM staff_profiles WHERE user_id = :'goes';
+SELECT dblink_exec('giver', 'ROLLBACK') \g /dev/null
+UPDATE staff_profiles SET availability_status = 'on_leave' WHERE user_id = :'goes';
+SELECT is(assignee_id, :'stays', 'then it is as if it had never been tried') FROM assignments WHERE id = :'h1';
+
 SELECT dblink_disconnect('giver'), dblink_disconnect('leaver') \g /dev/null
 
 SELECT * FROM finish();

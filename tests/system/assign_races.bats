@@ -161,24 +161,23 @@ finishes() {
 deletes() {
     echo "DELETE FROM public.assignments WHERE id = ANY (ARRAY(SELECT id FROM public.assignments WHERE status = 'assigned' ORDER BY id LIMIT 3 FOR UPDATE));"
 }
-# As leave does it: the items of somebody, one after the other, in one transaction.
+# Of somebody by the function, of the next one as a client of the table writes it; who was in the way is tried again.
 leaves() {
+    local person=$((1 + $1 % 40))
     cat <<-SQL
 	DO \$\$
-	DECLARE
-	    person  public.staff_profiles;
-	    item    public.assignments;
-	    best    record;
 	BEGIN
-	    SELECT * INTO person FROM public.staff_profiles p WHERE p.user_id = md5('person $1')::uuid;
-	    PERFORM FROM public.assignments a WHERE a.assignee_id = person.user_id AND a.status = 'assigned' ORDER BY a.id FOR NO KEY UPDATE;
-	    PERFORM FROM public.organizational_units u WHERE u.id = person.unit_id FOR NO KEY UPDATE;
-	    UPDATE public.staff_profiles SET availability_status = 'on_leave' WHERE id = person.id;
-	    FOR item IN SELECT * FROM public.assignments a WHERE a.assignee_id = person.user_id AND a.status = 'assigned' ORDER BY a.id LOOP
-	        best := steward.assign_claim(item.organization_id, item.required_skills, NULL, person.user_id, patient => false);
-	        IF best.user_id IS NOT NULL THEN
-	            UPDATE public.assignments SET assignee_id = best.user_id, assigned_at = steward.now(), reassigned_from = person.user_id WHERE id = item.id;
-	        END IF;
+	    LOOP
+	        BEGIN
+	            IF $person % 2 = 0 THEN
+	                PERFORM steward.set_availability(p.organization_id, p.user_id, 'on_leave') FROM public.staff_profiles p WHERE p.user_id = md5('person $person')::uuid;
+	            ELSE
+	                UPDATE public.staff_profiles SET availability_status = 'on_leave' WHERE user_id = md5('person $person')::uuid;
+	            END IF;
+	            EXIT;
+	        EXCEPTION WHEN lock_not_available THEN
+	            NULL;
+	        END;
 	    END LOOP;
 	END \$\$;
 	SQL
