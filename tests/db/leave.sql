@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir assignments.psql
 
-SELECT plan(84);
+SELECT plan(87);
 
 CREATE FUNCTION pg_temp.leave(person uuid, status availability_status DEFAULT 'on_leave', until timestamptz DEFAULT NULL) RETURNS jsonb LANGUAGE sql AS $$
     SELECT steward.set_availability(p.organization_id, person, status, until, 'a reason', 'manual', person) FROM staff_profiles p WHERE p.user_id = person
@@ -204,6 +204,16 @@ UPDATE staff_profiles SET availability_status = 'unavailable' WHERE user_id IN (
 SELECT is(string_agg(DISTINCT review_reason, ''), 'assignee is unavailable; No staff available', 'of two who go at once neither gets the other''s work')
   FROM assignments WHERE id IN (:'u1', :'h1') AND needs_review;
 UPDATE staff_profiles SET availability_status = 'available' WHERE user_id IN (:'goes', :'stays');
+-- What is only planned stays planned, and is given to whom it was planned for.
+INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority, required_skills, status)
+VALUES ('planned', 'task', :'goes', 'urgent', ARRAY[:'direction']::uuid[], 'pending') RETURNING id AS planned \gset
+SELECT is(pg_temp.leave(:'goes') -> 'reassigned_items' @> jsonb_build_array(jsonb_build_object('assignment_id', :'planned')), false, 'a leave does not move what is pending');
+SELECT is((assignee_id, status, needs_review)::text, format('(%s,pending,f)', :'goes'), 'nor flags it') FROM assignments WHERE id = :'planned';
+UPDATE assignments SET status = 'assigned' WHERE id = :'planned';
+SELECT is(assignee_id, :'goes', 'and a client that makes it assigned is obeyed') FROM assignments WHERE id = :'planned' AND unit_id = :'direct' AND status = 'assigned';
+UPDATE assignments SET status = 'cancelled' WHERE id = :'planned';
+SELECT pg_temp.leave(:'goes', 'available') \g /dev/null
+SELECT pg_temp.given(:'goes', ARRAY[:'direction']::uuid[], 'high') AS h1 \gset
 -- Somebody has the unit: we do not wait until that is a circle.
 SELECT count(*) FROM dblink('giver', format('BEGIN; SELECT id FROM organizational_units WHERE id = %L FOR UPDATE', :'direct')) r(id uuid) \g /dev/null
 SELECT throws_ok(format('UPDATE staff_profiles SET availability_status = ''on_leave'' WHERE user_id = %L', :'goes'), '55P03',
