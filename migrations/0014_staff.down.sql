@@ -16,5 +16,6 @@ DROP FUNCTION steward.staff_ranks();
 DROP FUNCTION steward.free_share(int, int);
 DROP FUNCTION steward.staff_check();
 DROP FUNCTION steward.skill_set(uuid, uuid[]);
+DROP FUNCTION steward.skills_stay(uuid);
 DROP FUNCTION steward.unit_parent_check();
 DROP FUNCTION steward.organization_of_unit(uuid);

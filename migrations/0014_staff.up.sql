@@ -85,6 +85,11 @@ CREATE TRIGGER skills_organization BEFORE INSERT ON public.skills
 COMMENT ON TRIGGER skills_organization ON public.skills IS 'fills organization_id where the client did not';
 
 -- Skills are stored sorted and once each, so that equal sets are equal arrays.
+-- Whoever writes them keeps the organisation's skills from being deleted until he is done;
+-- a lock of their rows, as a foreign key takes, would be a write of rows that all share.
+CREATE FUNCTION steward.skills_stay(organization uuid) RETURNS void
+    LANGUAGE sql AS $$ SELECT pg_advisory_xact_lock_shared(uuid_hash_extended(organization, 22)) $$;
+COMMENT ON FUNCTION steward.skills_stay(uuid) IS 'no skill of the organisation is deleted before this transaction ends';
 CREATE FUNCTION steward.skill_set(organization uuid, wanted uuid[]) RETURNS uuid[]
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -162,6 +167,7 @@ BEGIN
     IF NEW.organization_id IS NULL THEN
         NEW.organization_id := steward.organization_of_unit(NEW.unit_id);
     END IF;
+    PERFORM steward.skills_stay(NEW.organization_id);
     NEW.skills := steward.skill_set(NEW.organization_id, NEW.skills);
     RETURN NEW;
 END $$;
@@ -248,11 +254,13 @@ COMMENT ON FUNCTION steward.rank_everybody() IS 'fills skill_holder where people
 
 -- Arrays have no foreign keys.  Every table with skills has one such trigger, whose
 -- arguments are the table, its column, the rows that count, and what they are.
+-- Those who write are waited for, and not for long: others queue behind.
 CREATE FUNCTION steward.skill_in_use() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $$
 DECLARE
     used boolean;
 BEGIN
+    PERFORM pg_advisory_xact_lock(uuid_hash_extended(OLD.organization_id, 22));
     EXECUTE format('SELECT EXISTS (SELECT FROM %s x WHERE x.%I @> ARRAY[$1] AND %s)', TG_ARGV[0], TG_ARGV[1], TG_ARGV[2])
        INTO used USING OLD.id;
     IF used THEN
@@ -261,7 +269,7 @@ BEGIN
     END IF;
     RETURN OLD;
 END $$;
-COMMENT ON FUNCTION steward.skill_in_use() IS 'a skill that something needs is not deleted';
+COMMENT ON FUNCTION steward.skill_in_use() IS 'a skill that something needs is not deleted; 55P03, to be tried again, while somebody writes what may need it';
 CREATE TRIGGER skill_in_use BEFORE DELETE ON public.skills
     FOR EACH ROW EXECUTE FUNCTION steward.skill_in_use('public.staff_profiles', 'skills', 'true', 'somebody who has it');
 COMMENT ON TRIGGER skill_in_use ON public.skills IS 'a skill that somebody has is not deleted';

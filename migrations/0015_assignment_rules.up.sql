@@ -39,6 +39,7 @@ BEGIN
     IF NEW.organization_id IS NULL THEN
         NEW.organization_id := steward.organization_of_unit(NEW.unit_id);
     END IF;
+    PERFORM steward.skills_stay(NEW.organization_id);
     NEW.required_skills := steward.skill_set(NEW.organization_id, NEW.required_skills);
     RETURN NEW;
 END $$;

@@ -96,6 +96,9 @@ BEGIN
           FROM public.staff_profiles p JOIN public.organizations o ON o.id = p.organization_id
          WHERE p.user_id = NEW.assignee_id ORDER BY o.is_default DESC, o.id LIMIT 1;
     END IF;
+    IF NEW.required_skills <> '{}' THEN
+        PERFORM steward.skills_stay(NEW.organization_id);
+    END IF;
     SELECT p.unit_id, ARRAY(SELECT s.id FROM unnest(p.skills) s(id) WHERE s.id = ANY (NEW.required_skills)) INTO NEW.unit_id, held_skills
       FROM public.staff_profiles p WHERE p.organization_id = NEW.organization_id AND p.user_id = NEW.assignee_id;
     IF NOT FOUND THEN
