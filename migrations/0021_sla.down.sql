@@ -24,6 +24,7 @@ DROP FUNCTION steward.sla_step(text, uuid[], timestamptz, text);
 DROP FUNCTION steward.queue_warn(uuid[], timestamptz);
 DROP FUNCTION steward.queue_breach(uuid[], timestamptz);
 DROP FUNCTION steward.queue_recipients(uuid[]);
+DROP FUNCTION steward.queue_unit(public.assignment_queue, uuid);
 DROP FUNCTION steward.sla_warn(uuid[], timestamptz);
 DROP FUNCTION steward.sla_breach(uuid[], timestamptz);
 DROP FUNCTION steward.sla_claim(text, int, timestamptz);

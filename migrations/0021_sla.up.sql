@@ -314,26 +314,35 @@ END $$;
 COMMENT ON FUNCTION steward.sla_warn(uuid[], timestamptz) IS 'warns the assignees of claimed assignments, once for a deadline';
 
 -- What waits has no assignee: whoever leads its unit can find capacity or give it
--- to somebody by hand, and who asked for it is the other side.
+-- to somebody by hand, and who asked for it is the other side.  What is for no unit
+-- comes from one.
+CREATE FUNCTION steward.queue_unit(q public.assignment_queue, caller uuid DEFAULT NULL) RETURNS uuid
+    LANGUAGE sql STABLE AS $$
+    SELECT COALESCE(q.target_unit_id,
+                    (SELECT p.unit_id FROM public.staff_profiles p
+                      WHERE p.organization_id = q.organization_id AND p.user_id = COALESCE(q.requested_by, caller)))
+$$;
+COMMENT ON FUNCTION steward.queue_unit(public.assignment_queue, uuid) IS
+    'from where a queued item is escalated: its target unit, without one that of who asked for it; NULL: by the administrators';
 CREATE FUNCTION steward.queue_recipients(items uuid[])
     RETURNS TABLE (id uuid, organization_id uuid, unit_id uuid, requested_by uuid, work_item_id text, work_item_type public.work_item_type,
                    priority public.priority_level, warn_at timestamptz, sla_deadline timestamptz, recipient_id uuid)
     LANGUAGE sql STABLE AS $$
     WITH due AS MATERIALIZED (
-        SELECT q.* FROM public.assignment_queue q WHERE q.id = ANY (items)
+        SELECT q.*, steward.queue_unit(q) AS start FROM public.assignment_queue q WHERE q.id = ANY (items)
     ), answer AS (
         SELECT r.*
-          FROM (SELECT array_agg(d.organization_id) AS organizations, array_agg(d.target_unit_id) AS units
-                  FROM (SELECT DISTINCT x.organization_id, x.target_unit_id FROM due x) d) w
+          FROM (SELECT array_agg(d.organization_id) AS organizations, array_agg(d.start) AS units
+                  FROM (SELECT DISTINCT x.organization_id, x.start FROM due x) d) w
          CROSS JOIN LATERAL steward.escalation_recipients(w.organizations, w.units, '{}') r
     )
     -- FULL, because it cannot be a nested loop, which a low estimate would make it.
     SELECT d.id, d.organization_id, d.target_unit_id, d.requested_by, d.work_item_id, d.work_item_type, d.priority, d.warn_at,
            d.sla_deadline, r.recipient_id
       FROM due d FULL JOIN answer r ON r.organization_id = d.organization_id
-                                   AND COALESCE(r.unit_id, r.organization_id) = COALESCE(d.target_unit_id, d.organization_id)
+                                   AND COALESCE(r.unit_id, r.organization_id) = COALESCE(d.start, d.organization_id)
 $$;
-COMMENT ON FUNCTION steward.queue_recipients(uuid[]) IS 'queued items with whoever leads their unit, NULL when there is nobody';
+COMMENT ON FUNCTION steward.queue_recipients(uuid[]) IS 'queued items with whoever leads their unit, without one that of who asked for them; NULL when there is nobody';
 
 CREATE FUNCTION steward.queue_breach(items uuid[], stamp timestamptz, OUT done int, OUT unserved int)
     LANGUAGE plpgsql AS $$
@@ -801,11 +810,8 @@ DECLARE
     e         public.escalation_events;
     recipient uuid;
 BEGIN
-    -- What is for no unit comes from one.
     SELECT r.recipient_id INTO recipient
-      FROM steward.escalation_recipients(ARRAY[q.organization_id], ARRAY[COALESCE(q.target_unit_id,
-               (SELECT p.unit_id FROM public.staff_profiles p
-                 WHERE p.organization_id = q.organization_id AND p.user_id = COALESCE(q.requested_by, caller)))], ARRAY[caller]) r;
+      FROM steward.escalation_recipients(ARRAY[q.organization_id], ARRAY[steward.queue_unit(q, caller)], ARRAY[caller]) r;
     IF recipient IS NULL THEN
         PERFORM steward.sla_alert('sla_no_recipient', ARRAY[q.id], ARRAY[q.organization_id],
             ARRAY[format('%s %s waits in the queue, and there is nobody to escalate it to', q.work_item_type, q.work_item_id)],

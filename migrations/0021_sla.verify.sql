@@ -5,7 +5,7 @@ BEGIN
         'public.get_escalation_recipient(uuid)', 'steward.outbox_fold(text, uuid[])',
         'steward.sla_alert(text, uuid[], uuid[], text[], text[], bigint[])', 'steward.sla_claim(text, int, timestamptz)',
         'steward.sla_breach(uuid[], timestamptz)', 'steward.sla_warn(uuid[], timestamptz)',
-        'steward.queue_recipients(uuid[])', 'steward.queue_breach(uuid[], timestamptz)', 'steward.queue_warn(uuid[], timestamptz)',
+        'steward.queue_unit(public.assignment_queue, uuid)', 'steward.queue_recipients(uuid[])', 'steward.queue_breach(uuid[], timestamptz)', 'steward.queue_warn(uuid[], timestamptz)',
         'steward.sla_step(text, uuid[], timestamptz, text)', 'steward.sla_next_due(timestamptz)', 'steward.sla_turn(text, int)',
         'public.sla_check_and_escalate()', 'steward.sla_wake()', 'steward.sla_wake_new()',
         'steward.escalation_beyond(uuid, uuid, uuid, uuid)',

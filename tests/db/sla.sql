@@ -5,7 +5,7 @@
 \ir assignments.psql
 SET TimeZone = 'UTC';
 
-SELECT plan(237);
+SELECT plan(242);
 
 CREATE FUNCTION pg_temp.turn(most int DEFAULT 1000) RETURNS text LANGUAGE sql AS $$
     SELECT format('%s warned, %s escalated, %s unserved, %s returned', t.warned, t.escalated, t.unserved, t.returned)
@@ -282,6 +282,17 @@ SET LOCAL steward.clock_offset = '122 minutes';
 SELECT results_eq('SELECT * FROM process_stale_queue_items()', 'VALUES (1)', 'somebody gets it at last');
 SELECT ok(breached_at = escalated_at AND warning_sent_at = breached_at AND sla_deadline = sla_started_at + interval '2 hours', 'with its deadline and its breach'), is(escalation_recipient_id, :'supervisor', 'and who was told') FROM assignments WHERE work_item_id = 'w-1';
 SELECT is(pg_temp.turn(), '0 warned, 0 escalated, 0 unserved, 0 returned', 'nobody is told again');
+ROLLBACK;
+-- What is for no unit comes from one, whoever escalates it.
+BEGIN;
+SELECT pg_temp.done(), pg_temp.queued('w-6', :'ann', NULL) AS queued, pg_temp.queued('w-7', :'ann', NULL) AS by_hand \gset
+SELECT is(steward.queue_escalate(:'by_hand', :'ann') ->> 'escalated_to_id', :'supervisor', 'what is for no unit goes to the supervisor of who asked for it, by hand');
+UPDATE assignment_queue SET priority = 'low' WHERE id = :'by_hand';
+SELECT is(pg_temp.after('90 minutes'), '1 warned, 0 escalated, 0 unserved, 0 returned', 'its warning');
+SELECT is(pg_temp.after('2 hours'), '0 warned, 1 escalated, 0 unserved, 0 returned', 'its breach');
+SELECT set_eq(format('SELECT recipient_id, notification_type FROM notification_outbox WHERE payload ->> ''reference_id'' = %L', :'queued'),
+    format('VALUES (%1$L::uuid, ''sla_warning''), (%1$L, ''sla_escalation''), (%2$L, ''sla_escalation'')', :'supervisor', :'ann'), 'and by the clock');
+SELECT ok(escalated_to_id = :'supervisor' AND unit_id IS NULL, 'which the event says, of no unit') FROM escalation_events WHERE queue_id = :'queued';
 ROLLBACK;
 BEGIN;
 SELECT pg_temp.done(), pg_temp.queued('w-2', :'ann', :'translation'), pg_temp.queued('w-3', NULL, :'translation'), pg_temp.queued('w-4', :'ann', :'translation', 'low') \g /dev/null
