@@ -88,14 +88,15 @@ GRANT EXECUTE ON FUNCTION public.get_escalation_recipient(uuid) TO service_role;
 
 -- ---------------------------------------------------------------------- telling
 -- Three notices of a kind that come too late are three notices; more are one that
--- counts them and names the first fifty.  It takes the place of those that were not
--- delivered yet, whichever turn wrote them; what is being delivered stays.
+-- counts them, names the first fifty and is about the first.  It takes the place of
+-- those that were not delivered yet, whichever turn wrote them; what is being delivered
+-- stays.
 CREATE FUNCTION steward.outbox_fold(kind text, recipients uuid[]) RETURNS void
     LANGUAGE sql AS $$
     WITH waiting AS MATERIALIZED (
         SELECT o.id, o.organization_id, o.recipient_id, o.created_at,
                COALESCE((o.payload #>> '{metadata,count}')::bigint, 1) AS count,
-               (o.payload #>> '{metadata,late_seconds}')::bigint AS late_seconds,
+               (o.payload #>> '{metadata,late_seconds}')::bigint AS late_seconds, o.payload ->> 'reference_type' AS subject,
                COALESCE(o.payload #> '{metadata,items}', jsonb_build_array(o.payload -> 'reference_id')) AS items
           FROM public.notification_outbox o
          WHERE o.recipient_id = ANY (recipients) AND o.status = 'pending' AND o.payload -> 'metadata' ? 'late_seconds'
@@ -104,6 +105,7 @@ CREATE FUNCTION steward.outbox_fold(kind text, recipients uuid[]) RETURNS void
     ), crowd AS MATERIALIZED (
         SELECT w.organization_id, w.recipient_id, array_agg(w.id) AS rows, min(w.created_at) AS since,
                sum(w.count) AS count, max(w.late_seconds) AS late_seconds,
+               (array_agg(w.subject ORDER BY w.created_at, w.count DESC, w.id))[1] AS subject,
                jsonb_path_query_array(jsonb_path_query_array(
                    jsonb_agg(w.items ORDER BY w.created_at, w.count DESC, w.id), '$[*][*]'), '$[0 to 49]') AS items
           FROM waiting w GROUP BY w.organization_id, w.recipient_id HAVING count(*) > 1 AND sum(w.count) > 3
@@ -113,7 +115,7 @@ CREATE FUNCTION steward.outbox_fold(kind text, recipients uuid[]) RETURNS void
     INSERT INTO public.notification_outbox (organization_id, recipient_id, notification_type, delivery_method, payload, created_at)
     SELECT c.organization_id, c.recipient_id,
            CASE WHEN kind IN ('sla_warning', 'sla_escalation') THEN 'sla_digest' ELSE kind END, 'in_app',
-           jsonb_build_object('reference_type', 'assignment', 'reference_id', c.items -> 0,
+           jsonb_build_object('reference_type', c.subject, 'reference_id', c.items -> 0,
                'message_en', c.count || CASE kind
                    WHEN 'sla_warning'      THEN ' work items come close to their deadline'
                    WHEN 'sla_escalation'   THEN ' work items missed their deadline'
@@ -140,7 +142,9 @@ BEGIN
     WITH told AS (
         INSERT INTO public.notification_outbox (organization_id, recipient_id, notification_type, delivery_method, payload)
         SELECT w.organization, u.id, kind, 'in_app',
-               jsonb_build_object('reference_type', 'assignment', 'reference_id', w.item, 'message_en', w.en, 'message_ar', w.ar,
+               jsonb_build_object('reference_type', CASE WHEN EXISTS (SELECT FROM public.assignment_queue q WHERE q.id = w.item)
+                                                         THEN 'assignment_queue' ELSE 'assignment' END,
+                                  'reference_id', w.item, 'message_en', w.en, 'message_ar', w.ar,
                                   'metadata', jsonb_build_object('late_seconds', w.seconds))
           FROM auth.users u
          CROSS JOIN unnest(items, organizations, words_en, words_ar, late) w(item, organization, en, ar, seconds)

@@ -5,7 +5,7 @@
 \ir assignments.psql
 SET TimeZone = 'UTC';
 
-SELECT plan(242);
+SELECT plan(244);
 
 CREATE FUNCTION pg_temp.turn(most int DEFAULT 1000) RETURNS text LANGUAGE sql AS $$
     SELECT format('%s warned, %s escalated, %s unserved, %s returned', t.warned, t.escalated, t.unserved, t.returned)
@@ -283,6 +283,16 @@ SELECT results_eq('SELECT * FROM process_stale_queue_items()', 'VALUES (1)', 'so
 SELECT ok(breached_at = escalated_at AND warning_sent_at = breached_at AND sla_deadline = sla_started_at + interval '2 hours', 'with its deadline and its breach'), is(escalation_recipient_id, :'supervisor', 'and who was told') FROM assignments WHERE work_item_id = 'w-1';
 SELECT is(pg_temp.turn(), '0 warned, 0 escalated, 0 unserved, 0 returned', 'nobody is told again');
 ROLLBACK;
+-- A notice says what it is about, also one that stands for many.
+BEGIN;
+SELECT pg_temp.done() \g /dev/null
+SELECT pg_temp.queued('late ' || i, NULL, :'translation'), pg_temp.queued('lost ' || i, :'ann', :'analysis') FROM generate_series(1, 5) i \g /dev/null
+UPDATE staff_profiles SET availability_status = 'on_leave' WHERE role = 'admin' OR unit_id = :'analysis';
+SELECT is(pg_temp.after('3 hours'), '0 warned, 10 escalated, 5 unserved, 0 returned', 'late items of the queue');
+SELECT results_eq('SELECT DISTINCT notification_type, (payload #>> ''{metadata,count}'')::int, payload ->> ''reference_type'' FROM notification_outbox ORDER BY 1',
+    $$VALUES ('sla_digest', 5, 'assignment_queue'), ('sla_no_recipient', 5, 'assignment_queue')$$, 'are told in notices about the queue');
+ROLLBACK;
+
 -- What is for no unit comes from one, whoever escalates it.
 BEGIN;
 SELECT pg_temp.done(), pg_temp.queued('w-6', :'ann', NULL) AS queued, pg_temp.queued('w-7', :'ann', NULL) AS by_hand \gset
