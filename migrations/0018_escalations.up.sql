@@ -190,14 +190,17 @@ CREATE POLICY visible ON public.escalation_events FOR SELECT TO authenticated
 COMMENT ON POLICY visible ON public.escalation_events IS 'both sides, supervisors what comes from their unit or goes to its people, administrators their organisation''s';
 SELECT steward.protect('public.assignments_archive');
 CREATE POLICY visible ON public.assignments_archive FOR SELECT TO authenticated
-    USING (unit_id = ANY ((SELECT steward.visible_units())::uuid[])
+    USING (assignee_id = (SELECT auth.uid()) OR unit_id = ANY ((SELECT steward.visible_units())::uuid[])
            OR organization_id = ANY ((SELECT steward.led_organizations('admin'))::uuid[]));
-COMMENT ON POLICY visible ON public.assignments_archive IS 'supervisors their unit''s, administrators their organisation''s';
+COMMENT ON POLICY visible ON public.assignments_archive IS 'everybody the own past work, supervisors their unit''s, administrators their organisation''s';
 SELECT steward.protect('public.escalation_events_archive');
 CREATE POLICY visible ON public.escalation_events_archive FOR SELECT TO authenticated
-    USING (unit_id = ANY ((SELECT steward.visible_units())::uuid[])
+    USING (escalated_to_id = (SELECT auth.uid()) OR escalated_from_id = (SELECT auth.uid())
+           OR unit_id = ANY ((SELECT steward.visible_units())::uuid[])
+           OR (escalated_to_id = ANY ((SELECT steward.led_people())::uuid[])
+               AND organization_id = ANY ((SELECT steward.led_organizations('supervisor'))::uuid[]))
            OR organization_id = ANY ((SELECT steward.led_organizations('admin'))::uuid[]));
-COMMENT ON POLICY visible ON public.escalation_events_archive IS 'supervisors their unit''s, administrators their organisation''s';
+COMMENT ON POLICY visible ON public.escalation_events_archive IS 'as of escalation_events; of a unit that is gone, administrators their organisation''s';
 GRANT SELECT ON public.escalation_events, public.assignments_archive, public.escalation_events_archive TO authenticated;
 -- Only the triggers and retention, which act as the owner, write the archive.
 REVOKE INSERT, UPDATE, DELETE ON public.assignments_archive, public.escalation_events_archive FROM service_role;
