@@ -21,10 +21,16 @@ CREATE TABLE steward.upkeep (
     batch           int         NOT NULL DEFAULT 1000,
     swept_until     timestamptz NOT NULL DEFAULT '-infinity',
     swept_until_id  uuid        NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+    passed_events   int         NOT NULL DEFAULT 0,
+    passed_job_runs int         NOT NULL DEFAULT 0,
+    passed_jobs     int         NOT NULL DEFAULT 0,
     CONSTRAINT upkeep_positive_check CHECK (event_days > 0 AND job_run_days > 0 AND completed_days > 0 AND batch > 0)
 );
 COMMENT ON TABLE steward.upkeep IS 'how long things are kept, how much one round removes, and where the sweep goes on; one row';
 COMMENT ON COLUMN steward.upkeep.swept_until IS 'finalized_at of the last match the sweep looked at; it starts over at the end';
+COMMENT ON COLUMN steward.upkeep.passed_events IS 'how many old rows could not be removed and are passed over, until the end is reached';
+COMMENT ON COLUMN steward.upkeep.passed_job_runs IS 'the same for steward.job_run';
+COMMENT ON COLUMN steward.upkeep.passed_jobs IS 'the same for workspace_provisioning_queue';
 INSERT INTO steward.upkeep DEFAULT VALUES;
 DELETE FROM steward.upkeep WHERE EXISTS (SELECT FROM steward.quarantine WHERE source = 'steward.upkeep');
 SELECT steward.quarantine_restore('steward.upkeep');
@@ -720,6 +726,7 @@ CREATE FUNCTION steward.provision_upkeep(worker text)
     AS $$
 DECLARE
     keep    steward.upkeep;
+    old     tid[];
     seen    int := 0;
     visited record;
     part    record;
@@ -768,23 +775,34 @@ BEGIN
         UPDATE steward.upkeep SET swept_until = DEFAULT, swept_until_id = DEFAULT;
     END IF;
 
-    part := steward.prune('steward.event', ARRAY(
+    old := ARRAY(
         SELECT e.ctid FROM steward.event e
-         WHERE e.created_at < steward.now() - make_interval(days => keep.event_days) LIMIT keep.batch));
+         WHERE e.created_at < steward.now() - make_interval(days => keep.event_days)
+        OFFSET keep.passed_events LIMIT keep.batch);
+    part := steward.prune('steward.event', old);
     pruned := pruned + part.pruned;
     trouble := COALESCE(trouble, part.trouble);
-    part := steward.prune('steward.job_run', ARRAY(
+    keep.passed_events := CASE WHEN cardinality(old) = keep.batch THEN keep.passed_events + keep.batch - part.pruned ELSE 0 END;
+    old := ARRAY(
         SELECT r.ctid FROM steward.job_run r
          WHERE r.created_at < steward.now() - make_interval(days => keep.job_run_days)
-         ORDER BY r.created_at LIMIT keep.batch));
+         ORDER BY r.created_at OFFSET keep.passed_job_runs LIMIT keep.batch);
+    part := steward.prune('steward.job_run', old);
     pruned := pruned + part.pruned;
     trouble := COALESCE(trouble, part.trouble);
-    part := steward.prune('public.workspace_provisioning_queue', ARRAY(
+    keep.passed_job_runs := CASE WHEN cardinality(old) = keep.batch THEN keep.passed_job_runs + keep.batch - part.pruned ELSE 0 END;
+    old := ARRAY(
         SELECT q.ctid FROM public.workspace_provisioning_queue q
          WHERE q.status = 'completed' AND q.updated_at < steward.now() - make_interval(days => keep.completed_days)
-         ORDER BY q.updated_at LIMIT keep.batch FOR UPDATE SKIP LOCKED));
+         ORDER BY q.updated_at OFFSET keep.passed_jobs LIMIT keep.batch FOR UPDATE SKIP LOCKED);
+    part := steward.prune('public.workspace_provisioning_queue', old);
     pruned := pruned + part.pruned;
     trouble := COALESCE(trouble, part.trouble);
+    keep.passed_jobs := CASE WHEN cardinality(old) = keep.batch THEN keep.passed_jobs + keep.batch - part.pruned ELSE 0 END;
+    -- What cannot be removed keeps nothing behind it.
+    UPDATE steward.upkeep u
+       SET passed_events = keep.passed_events, passed_job_runs = keep.passed_job_runs, passed_jobs = keep.passed_jobs
+     WHERE (u.passed_events, u.passed_job_runs, u.passed_jobs) <> (keep.passed_events, keep.passed_job_runs, keep.passed_jobs);
     more := GREATEST(reaped, swept, pruned) >= keep.batch;
     RETURN NEXT;
 END $$;

@@ -3,7 +3,7 @@
 \ir setup.psql
 CREATE EXTENSION IF NOT EXISTS dblink;
 
-SELECT plan(98);
+SELECT plan(105);
 
 SELECT pg_temp.person() AS client, pg_temp.person('admin') AS admin
 \gset
@@ -329,6 +329,13 @@ SELECT results_eq('SELECT pruned, trouble LIKE ''old rows of public.workspace_pr
 SELECT is(array_agg(seq), '{1001}', 'events: 30 days') FROM steward.event WHERE name = 'old';
 SELECT is(array_agg(scheduled_at), ARRAY[steward.now() + interval '1 minute'], 'job runs: 30 days') FROM steward.job_run WHERE job = 'old';
 SELECT is(array_agg(n ORDER BY n), '{2,5}', 'completed jobs: 90 days, but for the one of the invoice') FROM kept JOIN workspace_provisioning_queue USING (id);
+SET session_replication_role = replica;
+UPDATE workspace_provisioning_queue q SET updated_at = steward.now() - interval '90 days' - interval '30 s' FROM kept k WHERE k.id = q.id AND n = 5;
+SET session_replication_role = origin;
+UPDATE steward.upkeep SET batch = 1;
+SELECT is(sum(u.pruned), 1::bigint, 'where a round is one row, the next one passes it over') FROM generate_series(1, 3), LATERAL steward.provision_upkeep('test' || generate_series) u;
+SELECT is(array_agg(n), '{2}', 'and what is behind it goes') FROM kept JOIN workspace_provisioning_queue USING (id);
+UPDATE steward.upkeep SET batch = DEFAULT;
 DROP TABLE invoice;
 SELECT results_eq('SELECT pruned, trouble FROM steward.provision_upkeep(''test'')', 'VALUES (1, NULL::text)', 'which goes when nobody refers to it');
 COMMIT;
@@ -336,6 +343,24 @@ SET steward.clock_offset = '100 days';
 SELECT steward.provision_batch('test', 5);
 SET steward.clock_offset = '191 days';
 SELECT cmp_ok(pruned, '>', 10, 'old events, job runs and completed jobs are removed') FROM steward.provision_upkeep('test');
+
+-- A round of rows that cannot be removed is passed over, until the end; then they are tried again.
+UPDATE steward.upkeep SET batch = 10;
+INSERT INTO steward.event (organization_id, project_id, seq, name, data, created_at)
+SELECT organization_id, id, 20000 + i, CASE WHEN i <= 12 THEN 'kept' ELSE 'old' END, '{}', steward.now() - interval '40 days' + i * interval '1 s' FROM (SELECT * FROM projects LIMIT 1) p, generate_series(1, 25) i;
+INSERT INTO steward.job_run (job, scheduled_at, status, created_at)
+SELECT CASE WHEN i <= 12 THEN 'kept' ELSE 'old' END, steward.now() + i * interval '1 s', 'completed', steward.now() - interval '40 days' + i * interval '1 s' FROM generate_series(1, 25) i;
+CREATE FUNCTION pg_temp.keeps() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'kept'; END $$;
+CREATE TRIGGER keeps BEFORE DELETE ON steward.event FOR EACH ROW WHEN (OLD.name = 'kept') EXECUTE FUNCTION pg_temp.keeps();
+CREATE TRIGGER keeps BEFORE DELETE ON steward.job_run FOR EACH ROW WHEN (OLD.job = 'kept') EXECUTE FUNCTION pg_temp.keeps();
+SELECT is(sum(u.pruned), 26::bigint, 'three rounds remove what is behind more than one round of those that stay'), is(min(u.trouble), 'old rows of steward.event cannot be removed: kept', 'and say why they do')
+  FROM generate_series(1, 3), LATERAL steward.provision_upkeep('test' || generate_series) u;
+SELECT is((SELECT count(*) FROM steward.event WHERE name = 'kept') + (SELECT count(*) FROM steward.job_run WHERE job = 'kept'), 24::bigint, 'which stay');
+DROP TRIGGER keeps ON steward.event;
+DROP TRIGGER keeps ON steward.job_run;
+SELECT is(sum(u.pruned), 24::bigint, 'until they can be removed, too') FROM generate_series(1, 3), LATERAL steward.provision_upkeep('test' || generate_series) u;
+SELECT is((passed_events, passed_job_runs, passed_jobs)::text, '(0,0,0)', 'at the end it starts over') FROM steward.upkeep;
+UPDATE steward.upkeep SET batch = DEFAULT;
 
 -- More than one round removes: it says so as long as a round was full.
 INSERT INTO steward.event (organization_id, project_id, seq, name, data, created_at)
