@@ -2,6 +2,7 @@ SELECT steward.quarantine_put('public.staff_profiles');
 SELECT steward.quarantine_put('public.skills');
 SELECT steward.quarantine_put('public.organizational_units');
 
+DROP FUNCTION steward.ranks();
 DROP TABLE steward.skill_holder;
 DROP TABLE public.staff_profiles;
 DROP TABLE public.skills;

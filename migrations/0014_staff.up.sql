@@ -241,14 +241,18 @@ CREATE TRIGGER staff_ranks
     ON public.staff_profiles FOR EACH ROW EXECUTE FUNCTION steward.staff_ranks();
 COMMENT ON TRIGGER staff_ranks ON public.staff_profiles IS 'keeps the order in which people are given work';
 
-CREATE FUNCTION steward.rank_everybody() RETURNS void
-    LANGUAGE sql AS $$
-    DELETE FROM steward.skill_holder;
-    INSERT INTO steward.skill_holder (organization_id, user_id, skill_id, share, breadth, last_assigned_at)
+CREATE FUNCTION steward.ranks() RETURNS SETOF steward.skill_holder
+    LANGUAGE sql STABLE AS $$
     SELECT p.organization_id, p.user_id, s.id, steward.free_share(p.current_assignment_count, p.individual_wip_limit),
            cardinality(p.skills), p.last_assigned_at
       FROM public.staff_profiles p CROSS JOIN unnest(p.skills) s(id)
-     WHERE p.availability_status = 'available' AND p.current_assignment_count < p.individual_wip_limit;
+     WHERE p.availability_status = 'available' AND p.current_assignment_count < p.individual_wip_limit
+$$;
+COMMENT ON FUNCTION steward.ranks() IS 'what skill_holder has to be';
+CREATE FUNCTION steward.rank_everybody() RETURNS void
+    LANGUAGE sql AS $$
+    DELETE FROM steward.skill_holder;
+    INSERT INTO steward.skill_holder SELECT * FROM steward.ranks();
 $$;
 COMMENT ON FUNCTION steward.rank_everybody() IS 'fills skill_holder where people were loaded past their triggers';
 

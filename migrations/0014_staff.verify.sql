@@ -2,7 +2,8 @@ DO $$
 BEGIN
     PERFORM steward.require('row security', 'public.organizational_units', 'public.skills', 'public.staff_profiles', 'steward.skill_holder');
     PERFORM steward.require('function', 'steward.visible_units()', 'steward.own_organizations()', 'steward.is_backend()',
-        'steward.skills_stay(uuid)', 'steward.skill_set(uuid,uuid[])', 'steward.free_share(int,int)', 'steward.staff_ranks()', 'steward.rank_everybody()');
+        'steward.skills_stay(uuid)', 'steward.skill_set(uuid,uuid[])', 'steward.free_share(int,int)', 'steward.staff_ranks()', 'steward.ranks()',
+        'steward.rank_everybody()');
     PERFORM steward.require('trigger', 'public.organizational_units.unit_parent_check',
         'public.organizational_units.update_org_unit_timestamp', 'public.skills.skills_organization',
         'public.skills.skill_in_use', 'public.staff_profiles.staff_check', 'public.staff_profiles.increment_staff_version',

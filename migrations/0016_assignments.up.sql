@@ -423,6 +423,16 @@ BEGIN
                       WHERE a.status IN ('assigned', 'in_progress') GROUP BY a.organization_id, a.assignee_id) c
             ON c.organization_id = p.organization_id AND c.assignee_id = p.user_id
          WHERE p.current_assignment_count <> COALESCE(c.n, 0)
+        UNION ALL
+        SELECT 'ranks', p.id, p.user_id, d.wrong, 0
+          FROM (SELECT COALESCE(h.organization_id, r.organization_id) AS organization_id, COALESCE(h.user_id, r.user_id) AS user_id,
+                       count(*)::int AS wrong
+                  FROM steward.skill_holder h
+                  FULL JOIN steward.ranks() r
+                    ON r.organization_id = h.organization_id AND r.user_id = h.user_id AND r.skill_id = h.skill_id
+                 WHERE (h.share, h.breadth, h.last_assigned_at) IS DISTINCT FROM (r.share, r.breadth, r.last_assigned_at)
+                 GROUP BY 1, 2) d
+          JOIN public.staff_profiles p ON p.organization_id = d.organization_id AND p.user_id = d.user_id
     LOOP
         what := drift.kind;
         id := drift.shown;
@@ -443,6 +453,9 @@ BEGIN
                (SELECT count(*)::int FROM public.assignments a WHERE a.unit_id = u.id AND a.status IN ('assigned', 'in_progress'))
          WHERE u.id = ANY (units);
         PERFORM FROM public.staff_profiles p WHERE p.id = ANY (profiles) ORDER BY p.user_id, p.organization_id FOR NO KEY UPDATE;
+        -- Whoever has no ranks gets them with the count.
+        DELETE FROM steward.skill_holder h USING public.staff_profiles p
+         WHERE p.id = ANY (profiles) AND h.organization_id = p.organization_id AND h.user_id = p.user_id;
         UPDATE public.staff_profiles p SET current_assignment_count =
                (SELECT count(*)::int FROM public.assignments a
                  WHERE a.organization_id = p.organization_id AND a.assignee_id = p.user_id AND a.status IN ('assigned', 'in_progress'))
@@ -458,7 +471,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION steward.recount_assignments(boolean) IS
-    'compares every count with the assignments, returns those that differ, and unless told not to sets them right';
+    'compares every count with the assignments, and everybody''s ranks in skill_holder with the profile (of these stored is how many are wrong); returns what differs, and unless told not to sets it right';
 GRANT EXECUTE ON FUNCTION steward.recount_assignments(boolean) TO steward_worker;
 
 CREATE TABLE public.assignment_history (

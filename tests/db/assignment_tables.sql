@@ -4,7 +4,7 @@
 \ir setup.psql
 \ir assignments.psql
 
-SELECT plan(239);
+SELECT plan(243);
 
 -- Words.
 SELECT is(enum_range(NULL::priority_level)::text, '{low,normal,high,urgent}', 'priorities rise, so DESC is urgent first');
@@ -335,6 +335,19 @@ SELECT set_eq('SELECT what, id, stored - counted FROM steward.recount_assignment
 SELECT isnt(pg_temp.drift(), NULL, 'and left alone when asked so');
 SELECT is((SELECT count(*) FROM steward.recount_assignments()), 2::bigint, 'reported again');
 SELECT is(pg_temp.drift(), NULL, 'and repaired');
+SELECT is((SELECT count(*) FROM steward.recount_assignments()), 0::bigint, 'once');
+-- The ranks by which people are given work are looked at, too: gone, wrong, and too many.
+SELECT pg_temp.skill('first') AS first, pg_temp.skill('second') AS second \gset
+SELECT pg_temp.staff(:'translation', ARRAY[:'first', :'second']::uuid[]) AS gone, pg_temp.staff(:'translation', ARRAY[:'first', :'second']::uuid[]) AS wrong,
+       pg_temp.staff(:'translation', ARRAY[:'first']::uuid[]) AS away \gset
+UPDATE staff_profiles SET availability_status = 'unavailable' WHERE user_id = :'away';
+CREATE TEMP TABLE ranks AS SELECT * FROM steward.skill_holder;
+DELETE FROM steward.skill_holder WHERE user_id = :'gone' AND skill_id = :'second';
+UPDATE steward.skill_holder SET share = share / 2, breadth = 1 WHERE user_id = :'wrong';
+INSERT INTO steward.skill_holder SELECT organization_id, :'away', skill_id, share, 1 FROM ranks WHERE user_id = :'gone' AND skill_id = :'first';
+SELECT set_eq('SELECT * FROM steward.recount_assignments(false)', format('VALUES (''ranks'', %L::uuid, 1, 0), (''ranks'', %L, 2, 0), (''ranks'', %L, 1, 0)', :'gone', :'wrong', :'away'), 'ranks that are wrong are reported');
+SELECT is((SELECT count(*) FROM steward.recount_assignments()), 3::bigint, 'reported again');
+SELECT set_eq('SELECT * FROM steward.skill_holder', 'SELECT * FROM ranks', 'and repaired');
 SELECT is((SELECT count(*) FROM steward.recount_assignments()), 0::bigint, 'once');
 
 -- Until a session waits for a lock.
