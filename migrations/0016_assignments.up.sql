@@ -56,6 +56,7 @@ CREATE INDEX idx_assignments_sla_warning ON public.assignments (warn_at)
     WHERE status IN ('assigned', 'in_progress') AND warning_sent_at IS NULL;
 CREATE INDEX idx_assignments_completed ON public.assignments (completed_at) WHERE status IN ('completed', 'cancelled');
 -- Deleting a user would read the whole table once for each of these; few rows have any of them.
+-- A target many have, so deleting a unit reads it once: an index would add a tenth to every write.
 CREATE INDEX idx_assignments_assigned_by ON public.assignments (assigned_by) WHERE assigned_by IS NOT NULL;
 CREATE INDEX idx_assignments_reassigned ON public.assignments (reassigned_from) WHERE reassigned_from IS NOT NULL;
 COMMENT ON TABLE public.assignments IS 'one row per decision about a work item; at most one per item is active';

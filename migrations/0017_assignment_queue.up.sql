@@ -35,6 +35,7 @@ CREATE INDEX idx_queue_target ON public.assignment_queue (organization_id, targe
 CREATE INDEX idx_queue_new ON public.assignment_queue (priority DESC, created_at, id) WHERE last_attempt_at IS NULL;
 CREATE INDEX idx_queue_stale_items ON public.assignment_queue (priority DESC, created_at, id) INCLUDE (last_attempt_at)
     WHERE NOT needs_review;
+-- None for requested_by, which nearly every item has: deleting a user reads the queue once.
 CREATE INDEX idx_queue_recipient ON public.assignment_queue (escalation_recipient_id) WHERE escalation_recipient_id IS NOT NULL;
 CREATE INDEX idx_queue_sla_breach ON public.assignment_queue (sla_deadline) WHERE breached_at IS NULL;
 CREATE INDEX idx_queue_sla_warning ON public.assignment_queue (warn_at) WHERE warning_sent_at IS NULL;
