@@ -2,11 +2,13 @@
 -- before `up` equals the one after `down`, and nothing that was stored is lost.
 --
 -- The quarantine belongs to the ledger, which is outside every migration, so the
--- dumps are equal whatever it holds.  A new migration is four blocks of lines here.
+-- dumps are equal whatever it holds.  A new migration is two lines in each of the
+-- lists here, and one at the end.
 
 \set QUIET on
 \set other :DBNAME _migrations
 \set home :DBNAME
+\set looking true
 SELECT format('DROP DATABASE IF EXISTS %I', :'other') AS drop_other, format('CREATE DATABASE %I TEMPLATE template0 OWNER steward_owner', :'other') AS create_other
 \gset
 SET client_min_messages = warning;
@@ -23,174 +25,54 @@ COMMIT;
 BEGIN;
 \ir ../../migrations/ledger.sql
 COMMIT;
-\set before_0001 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0001_platform.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0001_platform.verify.sql
-COMMIT;
-\set before_0002 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0002_projects.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0002_projects.verify.sql
-COMMIT;
-\set before_0003 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0003_advisors.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0003_advisors.verify.sql
-COMMIT;
-\set before_0004 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0004_matches.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0004_matches.verify.sql
-COMMIT;
-\set before_0005 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0005_chat.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0005_chat.verify.sql
-COMMIT;
-\set before_0006 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0006_notifications.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0006_notifications.verify.sql
-COMMIT;
-\set before_0007 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0007_engine.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0007_engine.verify.sql
-COMMIT;
-\set before_0008 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0008_workspace_provisioning.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0008_workspace_provisioning.verify.sql
-COMMIT;
-\set before_0009 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0009_provisioning_batch.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0009_provisioning_batch.verify.sql
-COMMIT;
-\set before_0010 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0010_match_decisions.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0010_match_decisions.verify.sql
-COMMIT;
-\set before_0011 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0011_provisioning_views.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0011_provisioning_views.verify.sql
-COMMIT;
-\set before_0012 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0012_schedule.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0012_schedule.verify.sql
-COMMIT;
-\set before_0013 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0013_assignment_types.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0013_assignment_types.verify.sql
-COMMIT;
-\set before_0014 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0014_staff.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0014_staff.verify.sql
-COMMIT;
-\set before_0015 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0015_assignment_rules.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0015_assignment_rules.verify.sql
-COMMIT;
-\set before_0016 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0016_assignments.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0016_assignments.verify.sql
-COMMIT;
-\set before_0017 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0017_assignment_queue.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0017_assignment_queue.verify.sql
-COMMIT;
-\set before_0018 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0018_escalations.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0018_escalations.verify.sql
-COMMIT;
-\set before_0019 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0019_capacity_snapshots.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0019_capacity_snapshots.verify.sql
-COMMIT;
-\set before_0020 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0020_assign.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0020_assign.verify.sql
-COMMIT;
-\set before_0021 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0021_sla.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0021_sla.verify.sql
-COMMIT;
-\set before_0022 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0022_leave.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0022_leave.verify.sql
-COMMIT;
-\set before_0023 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0023_assignment_upkeep.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0023_assignment_upkeep.verify.sql
-COMMIT;
-\set before_0024 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0024_assignment_api.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0024_assignment_api.verify.sql
-COMMIT;
+\set m 0001_platform
+\ir up.psql
+\set m 0002_projects
+\ir up.psql
+\set m 0003_advisors
+\ir up.psql
+\set m 0004_matches
+\ir up.psql
+\set m 0005_chat
+\ir up.psql
+\set m 0006_notifications
+\ir up.psql
+\set m 0007_engine
+\ir up.psql
+\set m 0008_workspace_provisioning
+\ir up.psql
+\set m 0009_provisioning_batch
+\ir up.psql
+\set m 0010_match_decisions
+\ir up.psql
+\set m 0011_provisioning_views
+\ir up.psql
+\set m 0012_schedule
+\ir up.psql
+\set m 0013_assignment_types
+\ir up.psql
+\set m 0014_staff
+\ir up.psql
+\set m 0015_assignment_rules
+\ir up.psql
+\set m 0016_assignments
+\ir up.psql
+\set m 0017_assignment_queue
+\ir up.psql
+\set m 0018_escalations
+\ir up.psql
+\set m 0019_capacity_snapshots
+\ir up.psql
+\set m 0020_assign
+\ir up.psql
+\set m 0021_sla
+\ir up.psql
+\set m 0022_leave
+\ir up.psql
+\set m 0023_assignment_upkeep
+\ir up.psql
+\set m 0024_assignment_api
+\ir up.psql
 \set before_end `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
 
 -- Something in every table, and rows that no older shape can hold.
@@ -268,250 +150,107 @@ SELECT md5(string_agg(c.oid::regclass || query_to_xml(format('SELECT to_jsonb(t)
    AND c.oid NOT IN ('steward.migration'::regclass, 'steward.migration_object'::regclass, 'steward.quarantine'::regclass)
 \gset
 \o /dev/null
-BEGIN;
-\ir ../../migrations/0024_assignment_api.down.sql
-COMMIT;
-\set after_0024 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0023_assignment_upkeep.down.sql
-COMMIT;
-\set after_0023 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0022_leave.down.sql
-COMMIT;
-\set after_0022 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0021_sla.down.sql
-COMMIT;
-\set after_0021 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0020_assign.down.sql
-COMMIT;
-\set after_0020 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0019_capacity_snapshots.down.sql
-COMMIT;
-\set after_0019 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0018_escalations.down.sql
-COMMIT;
-\set after_0018 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0017_assignment_queue.down.sql
-COMMIT;
-\set after_0017 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0016_assignments.down.sql
-COMMIT;
-\set after_0016 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0015_assignment_rules.down.sql
-COMMIT;
-\set after_0015 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0014_staff.down.sql
-COMMIT;
-\set after_0014 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0013_assignment_types.down.sql
-COMMIT;
-\set after_0013 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0012_schedule.down.sql
-COMMIT;
-\set after_0012 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0011_provisioning_views.down.sql
-COMMIT;
-\set after_0011 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0010_match_decisions.down.sql
-COMMIT;
-\set after_0010 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0009_provisioning_batch.down.sql
-COMMIT;
-\set after_0009 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0008_workspace_provisioning.down.sql
-COMMIT;
-\set after_0008 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0007_engine.down.sql
-COMMIT;
-\set after_0007 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0006_notifications.down.sql
-COMMIT;
-\set after_0006 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0005_chat.down.sql
-COMMIT;
-\set after_0005 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0004_matches.down.sql
-COMMIT;
-\set after_0004 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0003_advisors.down.sql
-COMMIT;
-\set after_0003 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0002_projects.down.sql
-COMMIT;
-\set after_0002 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
-BEGIN;
-\ir ../../migrations/0001_platform.down.sql
-COMMIT;
-\set after_0001 `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
+\set m 0024_assignment_api
+\ir down.psql
+\set m 0023_assignment_upkeep
+\ir down.psql
+\set m 0022_leave
+\ir down.psql
+\set m 0021_sla
+\ir down.psql
+\set m 0020_assign
+\ir down.psql
+\set m 0019_capacity_snapshots
+\ir down.psql
+\set m 0018_escalations
+\ir down.psql
+\set m 0017_assignment_queue
+\ir down.psql
+\set m 0016_assignments
+\ir down.psql
+\set m 0015_assignment_rules
+\ir down.psql
+\set m 0014_staff
+\ir down.psql
+\set m 0013_assignment_types
+\ir down.psql
+\set m 0012_schedule
+\ir down.psql
+\set m 0011_provisioning_views
+\ir down.psql
+\set m 0010_match_decisions
+\ir down.psql
+\set m 0009_provisioning_batch
+\ir down.psql
+\set m 0008_workspace_provisioning
+\ir down.psql
+\set m 0007_engine
+\ir down.psql
+\set m 0006_notifications
+\ir down.psql
+\set m 0005_chat
+\ir down.psql
+\set m 0004_matches
+\ir down.psql
+\set m 0003_advisors
+\ir down.psql
+\set m 0002_projects
+\ir down.psql
+\set m 0001_platform
+\ir down.psql
+\set looking false
 \o
 SELECT count(*) AS kept FROM steward.quarantine
 \gset
 \o /dev/null
-BEGIN;
-\ir ../../migrations/0001_platform.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0001_platform.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0002_projects.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0002_projects.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0003_advisors.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0003_advisors.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0004_matches.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0004_matches.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0005_chat.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0005_chat.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0006_notifications.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0006_notifications.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0007_engine.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0007_engine.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0008_workspace_provisioning.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0008_workspace_provisioning.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0009_provisioning_batch.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0009_provisioning_batch.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0010_match_decisions.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0010_match_decisions.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0011_provisioning_views.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0011_provisioning_views.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0012_schedule.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0012_schedule.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0013_assignment_types.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0013_assignment_types.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0014_staff.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0014_staff.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0015_assignment_rules.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0015_assignment_rules.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0016_assignments.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0016_assignments.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0017_assignment_queue.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0017_assignment_queue.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0018_escalations.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0018_escalations.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0019_capacity_snapshots.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0019_capacity_snapshots.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0020_assign.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0020_assign.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0021_sla.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0021_sla.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0022_leave.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0022_leave.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0023_assignment_upkeep.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0023_assignment_upkeep.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0024_assignment_api.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0024_assignment_api.verify.sql
-COMMIT;
+\set m 0001_platform
+\ir up.psql
+\set m 0002_projects
+\ir up.psql
+\set m 0003_advisors
+\ir up.psql
+\set m 0004_matches
+\ir up.psql
+\set m 0005_chat
+\ir up.psql
+\set m 0006_notifications
+\ir up.psql
+\set m 0007_engine
+\ir up.psql
+\set m 0008_workspace_provisioning
+\ir up.psql
+\set m 0009_provisioning_batch
+\ir up.psql
+\set m 0010_match_decisions
+\ir up.psql
+\set m 0011_provisioning_views
+\ir up.psql
+\set m 0012_schedule
+\ir up.psql
+\set m 0013_assignment_types
+\ir up.psql
+\set m 0014_staff
+\ir up.psql
+\set m 0015_assignment_rules
+\ir up.psql
+\set m 0016_assignments
+\ir up.psql
+\set m 0017_assignment_queue
+\ir up.psql
+\set m 0018_escalations
+\ir up.psql
+\set m 0019_capacity_snapshots
+\ir up.psql
+\set m 0020_assign
+\ir up.psql
+\set m 0021_sla
+\ir up.psql
+\set m 0022_leave
+\ir up.psql
+\set m 0023_assignment_upkeep
+\ir up.psql
+\set m 0024_assignment_api
+\ir up.psql
 \set after_end `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
 \o
 SELECT md5(string_agg(c.oid::regclass || query_to_xml(format('SELECT to_jsonb(t) AS r FROM %s t ORDER BY to_jsonb(t)::text', c.oid::regclass), true, false, '')::text, '' ORDER BY c.oid::regclass::text)) AS data_after,
@@ -526,165 +265,80 @@ SELECT count(*) AS left_over FROM steward.quarantine
 -- One step only: system messages go, the rest of the chat stays; a project that is
 -- deleted meanwhile leaves its rows in the quarantine, with the reason.
 \o /dev/null
-BEGIN;
-\ir ../../migrations/0024_assignment_api.down.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0023_assignment_upkeep.down.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0022_leave.down.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0021_sla.down.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0020_assign.down.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0019_capacity_snapshots.down.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0018_escalations.down.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0017_assignment_queue.down.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0016_assignments.down.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0015_assignment_rules.down.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0014_staff.down.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0013_assignment_types.down.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0012_schedule.down.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0011_provisioning_views.down.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0010_match_decisions.down.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0009_provisioning_batch.down.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0008_workspace_provisioning.down.sql
-COMMIT;
+\set m 0024_assignment_api
+\ir down.psql
+\set m 0023_assignment_upkeep
+\ir down.psql
+\set m 0022_leave
+\ir down.psql
+\set m 0021_sla
+\ir down.psql
+\set m 0020_assign
+\ir down.psql
+\set m 0019_capacity_snapshots
+\ir down.psql
+\set m 0018_escalations
+\ir down.psql
+\set m 0017_assignment_queue
+\ir down.psql
+\set m 0016_assignments
+\ir down.psql
+\set m 0015_assignment_rules
+\ir down.psql
+\set m 0014_staff
+\ir down.psql
+\set m 0013_assignment_types
+\ir down.psql
+\set m 0012_schedule
+\ir down.psql
+\set m 0011_provisioning_views
+\ir down.psql
+\set m 0010_match_decisions
+\ir down.psql
+\set m 0009_provisioning_batch
+\ir down.psql
+\set m 0008_workspace_provisioning
+\ir down.psql
 \o
 SELECT count(*) AS chat_below, count(*) FILTER (WHERE user_id IS NULL) AS chat_below_null FROM project_chat_log_minimal
 \gset
 \o /dev/null
 DELETE FROM projects WHERE id = '10000000-0000-4000-8000-000000000001';
 DELETE FROM auth.users WHERE id = '00000000-0000-4000-8000-000000000008';
-BEGIN;
-\ir ../../migrations/0008_workspace_provisioning.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0008_workspace_provisioning.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0009_provisioning_batch.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0009_provisioning_batch.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0010_match_decisions.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0010_match_decisions.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0011_provisioning_views.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0011_provisioning_views.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0012_schedule.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0012_schedule.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0013_assignment_types.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0013_assignment_types.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0014_staff.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0014_staff.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0015_assignment_rules.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0015_assignment_rules.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0016_assignments.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0016_assignments.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0017_assignment_queue.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0017_assignment_queue.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0018_escalations.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0018_escalations.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0019_capacity_snapshots.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0019_capacity_snapshots.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0020_assign.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0020_assign.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0021_sla.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0021_sla.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0022_leave.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0022_leave.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0023_assignment_upkeep.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0023_assignment_upkeep.verify.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0024_assignment_api.up.sql
-COMMIT;
-BEGIN;
-\ir ../../migrations/0024_assignment_api.verify.sql
-COMMIT;
+\set m 0008_workspace_provisioning
+\ir up.psql
+\set m 0009_provisioning_batch
+\ir up.psql
+\set m 0010_match_decisions
+\ir up.psql
+\set m 0011_provisioning_views
+\ir up.psql
+\set m 0012_schedule
+\ir up.psql
+\set m 0013_assignment_types
+\ir up.psql
+\set m 0014_staff
+\ir up.psql
+\set m 0015_assignment_rules
+\ir up.psql
+\set m 0016_assignments
+\ir up.psql
+\set m 0017_assignment_queue
+\ir up.psql
+\set m 0018_escalations
+\ir up.psql
+\set m 0019_capacity_snapshots
+\ir up.psql
+\set m 0020_assign
+\ir up.psql
+\set m 0021_sla
+\ir up.psql
+\set m 0022_leave
+\ir up.psql
+\set m 0023_assignment_upkeep
+\ir up.psql
+\set m 0024_assignment_api
+\ir up.psql
 \o
 SELECT count(*) AS misfits, count(problem) AS explained FROM steward.quarantine
 \gset
@@ -699,30 +353,30 @@ SELECT count(*) AS drifted FROM steward.recount_assignments(false)
 SET client_min_messages = warning;
 :drop_other;
 SELECT plan(35);
-SELECT is(:'after_0001'::text, :'before_0001'::text, 'the schema after the down of 0001_platform is the one before its up');
-SELECT is(:'after_0002'::text, :'before_0002'::text, 'the schema after the down of 0002_projects is the one before its up');
-SELECT is(:'after_0003'::text, :'before_0003'::text, 'the schema after the down of 0003_advisors is the one before its up');
-SELECT is(:'after_0004'::text, :'before_0004'::text, 'the schema after the down of 0004_matches is the one before its up');
-SELECT is(:'after_0005'::text, :'before_0005'::text, 'the schema after the down of 0005_chat is the one before its up');
-SELECT is(:'after_0006'::text, :'before_0006'::text, 'the schema after the down of 0006_notifications is the one before its up');
-SELECT is(:'after_0007'::text, :'before_0007'::text, 'the schema after the down of 0007_engine is the one before its up');
-SELECT is(:'after_0008'::text, :'before_0008'::text, 'the schema after the down of 0008_workspace_provisioning is the one before its up');
-SELECT is(:'after_0009'::text, :'before_0009'::text, 'the schema after the down of 0009_provisioning_batch is the one before its up');
-SELECT is(:'after_0010'::text, :'before_0010'::text, 'the schema after the down of 0010_match_decisions is the one before its up');
-SELECT is(:'after_0011'::text, :'before_0011'::text, 'the schema after the down of 0011_provisioning_views is the one before its up');
-SELECT is(:'after_0012'::text, :'before_0012'::text, 'the schema after the down of 0012_schedule is the one before its up');
-SELECT is(:'after_0013'::text, :'before_0013'::text, 'the schema after the down of 0013_assignment_types is the one before its up');
-SELECT is(:'after_0014'::text, :'before_0014'::text, 'the schema after the down of 0014_staff is the one before its up');
-SELECT is(:'after_0015'::text, :'before_0015'::text, 'the schema after the down of 0015_assignment_rules is the one before its up');
-SELECT is(:'after_0016'::text, :'before_0016'::text, 'the schema after the down of 0016_assignments is the one before its up');
-SELECT is(:'after_0017'::text, :'before_0017'::text, 'the schema after the down of 0017_assignment_queue is the one before its up');
-SELECT is(:'after_0018'::text, :'before_0018'::text, 'the schema after the down of 0018_escalations is the one before its up');
-SELECT is(:'after_0019'::text, :'before_0019'::text, 'the schema after the down of 0019_capacity_snapshots is the one before its up');
-SELECT is(:'after_0020'::text, :'before_0020'::text, 'the schema after the down of 0020_assign is the one before its up');
-SELECT is(:'after_0021'::text, :'before_0021'::text, 'the schema after the down of 0021_sla is the one before its up');
-SELECT is(:'after_0022'::text, :'before_0022'::text, 'the schema after the down of 0022_leave is the one before its up');
-SELECT is(:'after_0023'::text, :'before_0023'::text, 'the schema after the down of 0023_assignment_upkeep is the one before its up');
-SELECT is(:'after_0024'::text, :'before_0024'::text, 'the schema after the down of 0024_assignment_api is the one before its up');
+SELECT is(:'after_0001_platform'::text, :'before_0001_platform'::text, 'the schema after the down of 0001_platform is the one before its up');
+SELECT is(:'after_0002_projects'::text, :'before_0002_projects'::text, 'the schema after the down of 0002_projects is the one before its up');
+SELECT is(:'after_0003_advisors'::text, :'before_0003_advisors'::text, 'the schema after the down of 0003_advisors is the one before its up');
+SELECT is(:'after_0004_matches'::text, :'before_0004_matches'::text, 'the schema after the down of 0004_matches is the one before its up');
+SELECT is(:'after_0005_chat'::text, :'before_0005_chat'::text, 'the schema after the down of 0005_chat is the one before its up');
+SELECT is(:'after_0006_notifications'::text, :'before_0006_notifications'::text, 'the schema after the down of 0006_notifications is the one before its up');
+SELECT is(:'after_0007_engine'::text, :'before_0007_engine'::text, 'the schema after the down of 0007_engine is the one before its up');
+SELECT is(:'after_0008_workspace_provisioning'::text, :'before_0008_workspace_provisioning'::text, 'the schema after the down of 0008_workspace_provisioning is the one before its up');
+SELECT is(:'after_0009_provisioning_batch'::text, :'before_0009_provisioning_batch'::text, 'the schema after the down of 0009_provisioning_batch is the one before its up');
+SELECT is(:'after_0010_match_decisions'::text, :'before_0010_match_decisions'::text, 'the schema after the down of 0010_match_decisions is the one before its up');
+SELECT is(:'after_0011_provisioning_views'::text, :'before_0011_provisioning_views'::text, 'the schema after the down of 0011_provisioning_views is the one before its up');
+SELECT is(:'after_0012_schedule'::text, :'before_0012_schedule'::text, 'the schema after the down of 0012_schedule is the one before its up');
+SELECT is(:'after_0013_assignment_types'::text, :'before_0013_assignment_types'::text, 'the schema after the down of 0013_assignment_types is the one before its up');
+SELECT is(:'after_0014_staff'::text, :'before_0014_staff'::text, 'the schema after the down of 0014_staff is the one before its up');
+SELECT is(:'after_0015_assignment_rules'::text, :'before_0015_assignment_rules'::text, 'the schema after the down of 0015_assignment_rules is the one before its up');
+SELECT is(:'after_0016_assignments'::text, :'before_0016_assignments'::text, 'the schema after the down of 0016_assignments is the one before its up');
+SELECT is(:'after_0017_assignment_queue'::text, :'before_0017_assignment_queue'::text, 'the schema after the down of 0017_assignment_queue is the one before its up');
+SELECT is(:'after_0018_escalations'::text, :'before_0018_escalations'::text, 'the schema after the down of 0018_escalations is the one before its up');
+SELECT is(:'after_0019_capacity_snapshots'::text, :'before_0019_capacity_snapshots'::text, 'the schema after the down of 0019_capacity_snapshots is the one before its up');
+SELECT is(:'after_0020_assign'::text, :'before_0020_assign'::text, 'the schema after the down of 0020_assign is the one before its up');
+SELECT is(:'after_0021_sla'::text, :'before_0021_sla'::text, 'the schema after the down of 0021_sla is the one before its up');
+SELECT is(:'after_0022_leave'::text, :'before_0022_leave'::text, 'the schema after the down of 0022_leave is the one before its up');
+SELECT is(:'after_0023_assignment_upkeep'::text, :'before_0023_assignment_upkeep'::text, 'the schema after the down of 0023_assignment_upkeep is the one before its up');
+SELECT is(:'after_0024_assignment_api'::text, :'before_0024_assignment_api'::text, 'the schema after the down of 0024_assignment_api is the one before its up');
 SELECT is(:'after_end'::text, :'before_end'::text, 'down and up again end at the same schema');
 SELECT cmp_ok(:data_before_least, '>', 0, 'every table had rows');
 SELECT cmp_ok(:kept, '>', 20, 'going down kept the rows in the quarantine');
