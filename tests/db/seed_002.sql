@@ -131,7 +131,7 @@ RESET request.jwt.claims;
 SELECT is(count(*), 1::bigint, 'assignment_completion_trigger exists') FROM pg_trigger WHERE tgname = 'assignment_completion_trigger';
 SELECT dblink_connect('ears', format('host=%s port=%s user=%s dbname=%s', :'HOST', :'PORT', :'USER', current_database()));
 SELECT dblink_exec('ears', 'LISTEN queue_process_needed');
-UPDATE assignments SET status = 'completed' WHERE id = (SELECT id FROM assignments WHERE status = 'assigned' LIMIT 1);
+UPDATE assignments SET status = 'completed' WHERE id = (SELECT id FROM assignments WHERE status = 'assigned' AND breached_at IS NOT NULL LIMIT 1);
 -- The round trip makes sure that what was sent has arrived.
 SELECT * FROM dblink('ears', 'SELECT 1') AS r(n int);
 SELECT is(array_agg(k ORDER BY k), '{freed_skills,timestamp,unit_id}'::text[], 'completing an assignment is heard on queue_process_needed') FROM dblink_get_notify('ears') n, jsonb_object_keys(n.extra::jsonb) k;
