@@ -74,7 +74,7 @@ has_told() {
 	ask ask_reload
 	wait_until 5 logged '^ts=.* event=dummy_reloaded from=late\[0\]$'
 	run ! logged 'worker_output.*dummy_reloaded'
-	kill -KILL "$(pid_of late 0)"
+	kill_worker late 0
 	wait_until 5 logged 'process=late\[0\] line="not the end of"'
 	wait_until 5 has_told 'late\[0\] line="chatter' 8
 	[ "$(told early)" -eq 0 ]
@@ -119,7 +119,7 @@ has_told() {
 	behave late chatter 5000
 	start_steward
 	wait_until 5 logged 'line="chatter 5000'
-	kill -KILL "$(pid_of late 0)"
+	kill_worker late 0
 	wait_until 5 logged 'line="not the end of"'
 	[ "$(LC_ALL=C awk '/not the end of/ { exit } !/process=late/ { next } /worker_output_dropped/ { n += substr($NF, 7) }
 		/worker_output .*chatter/ { n++ } END { print n }' "$STEWARD_DIR/log")" -eq 5000 ]

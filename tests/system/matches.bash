@@ -51,10 +51,16 @@ books_are_right() {
 # ------------------------------------------------------- steward on this database
 # Needs steward.bash.  Retries and polls are short so that a test waits for events, not for pauses.
 main_job_setup() {
+	end_sessions
 	steward_setup
 	steward_set database.conninfo "\"host=$PGHOST dbname=$PGDATABASE user=steward\""
 	steward_set workers.provisioning.processes 2
 	steward_set provisioning.tick 500
+}
+
+# end_sessions - of processes that were killed: what they were at goes on, and would be met by a TRUNCATE
+end_sessions() {
+	sql -c "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE application_name LIKE 'steward/%' AND datname = current_database()" >/dev/null
 }
 
 # database_is STATE - what status says

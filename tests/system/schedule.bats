@@ -7,6 +7,7 @@ load steward
 load matches
 
 setup() {
+	end_sessions
 	steward_setup
 	cp "$STEWARD_BUILD/tests/system/scheduled_worker" "$STEWARD_DIR/bin/workers/provisioning"
 	steward_set database.conninfo "\"host=$PGHOST dbname=$PGDATABASE user=steward\""
@@ -87,7 +88,7 @@ does_not_sleep() { [ "$(count "pg_stat_activity WHERE $SLEEPS")" = 0 ]; }
 	start_steward
 	wait_until 5 goes_on
 	wait_until 5 eval '[ "$(field provisioning 0 activity)" = slow ]'
-	kill -KILL "$(pid_of provisioning 0)"
+	kill_worker provisioning 0
 	# Nobody has to wait for what the dead one began.
 	wait_until 5 does_not_sleep
 	[ "$(count public.job_effect)" = 0 ]

@@ -465,7 +465,7 @@ has_no_row() {
 	start_steward
 	ask ask_pause kind=late paused=true
 	has_state late 0 paused
-	kill -KILL "$(pid_of late 0)"
+	kill_worker late 0
 	wait_until 5 has_field late 0 restarts 1
 	wait_until 5 has_state late 0 paused
 	ask ask_pause kind=late paused=false
