@@ -188,11 +188,10 @@ teardown() {
 	machine stewardctl worker pause provisioning
 	make_matches 60
 	finalize_together
-	# One row that somebody else holds keeps the whole batch open.
+	make_hold
 	machine runuser -u postgres -- psql -Xq -d steward >/dev/null 2>&1 3>&- <<-'SQL' &
-		BEGIN;
-		SELECT id FROM auth.users WHERE id = (SELECT advisor_id FROM workspace_provisioning_queue WHERE status = 'pending' LIMIT 1) FOR UPDATE;
-		SELECT pg_sleep(60);
+		SELECT pg_advisory_lock(4711);
+		SELECT pg_sleep(600);
 	SQL
 	wait_until 5 is_holding
 	machine stewardctl worker resume provisioning
@@ -200,6 +199,7 @@ teardown() {
 	machine_crash
 	wait_until 20 is_up
 	wait_until 20 nothing_waits
+	sql -c 'DROP FUNCTION public.hold_batch() CASCADE'
 	books_are_right
 }
 

@@ -89,12 +89,17 @@ hold_lock() {
 # hold_batch - the next batch with a job stops with its work done and not committed until release_lock, or the end of
 # that session; other workers' go on.  A lock of one of its rows would be waited for no longer than lock_timeout.
 hold_batch() {
+	make_hold
+	hold_lock 'SELECT pg_advisory_lock(4711)'
+}
+
+# make_hold - the next batch stops while somebody has the advisory lock 4711
+make_hold() {
 	sql <<-'SQL'
 		CREATE OR REPLACE FUNCTION public.hold_batch() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET lock_timeout = 0 AS
 		    $$ BEGIN PERFORM pg_advisory_xact_lock(4711) WHERE pg_try_advisory_xact_lock(4712); RETURN NULL; END $$;
 		CREATE OR REPLACE TRIGGER hold_batch AFTER INSERT ON project_chat_log_minimal FOR EACH ROW EXECUTE FUNCTION public.hold_batch();
 	SQL
-	hold_lock 'SELECT pg_advisory_lock(4711)'
 }
 
 release_lock() {
