@@ -35,8 +35,8 @@ all_done() {
 	logged "event=database_changed .*state=down .*$CLUSTER"
 	has_state provisioning 0 ready
 	cluster_start
-	wait_until 2 database_is up
-	wait_until 2 nothing_waits
+	within 10 database_is up
+	within 10 nothing_waits
 	[ "$(field provisioning 0 restarts)" = 0 ]
 	books_are_right
 }

@@ -135,7 +135,7 @@ restart_quickly() {
 	local pid
 	pid=$(pid_of late 0)
 	kill -KILL "$pid"
-	wait_until 5 is_replaced late 0 "$pid"
+	within 10 is_replaced late 0 "$pid"
 	[ "$(field late 0 restarts)" = 1 ]
 	ask ask_deaths kind=late slot=-1 | grep -q "^death kind=late slot=0 pid=$pid .*exit_status=-1 exit_signal=9 .*reason=signal 9 (SIGKILL)"
 	logged "event=worker_exited .*process=late\[0\] pid=$pid .*signal=9"
