@@ -354,7 +354,7 @@ SELECT is((SELECT count(*) FROM steward.recount_assignments()), 0::bigint, 'once
 CREATE FUNCTION pg_temp.waits(session int) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     WHILE NOT EXISTS (SELECT FROM pg_locks l WHERE l.pid = session AND NOT l.granted) LOOP
-        IF clock_timestamp() > now() + interval '10 s' THEN
+        IF clock_timestamp() > now() + interval '1 minute' THEN
             RAISE EXCEPTION 'session % waits for nothing', session;
         END IF;
     END LOOP;

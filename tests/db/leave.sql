@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir assignments.psql
 
-SELECT plan(87);
+SELECT plan(88);
 
 CREATE FUNCTION pg_temp.leave(person uuid, status availability_status DEFAULT 'on_leave', until timestamptz DEFAULT NULL) RETURNS jsonb LANGUAGE sql AS $$
     SELECT steward.set_availability(p.organization_id, person, status, until, 'a reason', 'manual', person) FROM staff_profiles p WHERE p.user_id = person
@@ -138,6 +138,9 @@ BEGIN
         COMMIT;     -- what was seen of the others is seen anew
     END LOOP;
 END $$;
+-- For as long as a busy machine takes for three statements.
+SELECT split_part(c, '=', 2) AS patience FROM pg_proc, unnest(proconfig) c WHERE oid = 'steward.set_availability'::regproc AND c LIKE 'lock_timeout=%' \gset
+ALTER FUNCTION steward.set_availability SET lock_timeout = '1 min';
 UPDATE staff_profiles SET skills = ARRAY[:'arabic']::uuid[] WHERE user_id = :'boss';
 SELECT pg_temp.given(:'second', ARRAY[:'arabic']::uuid[], 'urgent') \g /dev/null
 SELECT dblink_exec('giver', format('BEGIN; INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority, required_skills) VALUES (''late'', ''task'', %L, ''urgent'', ARRAY[%L]::uuid[])', :'second', :'arabic')) \g /dev/null
@@ -149,6 +152,7 @@ SELECT is(count(*), 1::bigint, 'and finds what came meanwhile') FROM dblink_get_
  CROSS JOIN jsonb_to_recordset(r.answer -> 'reassigned_items') i(work_item_id text) WHERE i.work_item_id = 'late';
 SELECT is(count(*), 0::bigint, 'so nothing urgent stays behind') FROM assignments WHERE assignee_id = :'second' AND priority >= 'high' AND status = 'assigned' AND NOT needs_review;
 SELECT is(pg_temp.drift(), NULL, 'and every count is right');
+ALTER FUNCTION steward.set_availability SET lock_timeout = :'patience';
 
 -- Several leaves in one transaction have no order of locks between them.  Two who cross
 -- are no deadlock, of which PostgreSQL would choose the victim: one gives up in time.
@@ -164,7 +168,9 @@ EXCEPTION WHEN OTHERS THEN
     RETURN SQLSTATE;
 END $$;
 SELECT count(*) FROM dblink_get_result('leaver') r(x text) \g /dev/null
-SELECT dblink_exec(name, 'BEGIN') FROM unnest('{giver,leaver}'::text[]) name \g /dev/null
+SELECT cmp_ok(:'patience'::interval, '<', (boot_val || unit)::interval, 'whoever gives up does so before somebody looks for a deadlock') FROM pg_settings WHERE name = 'deadlock_timeout';
+-- Also where the machine lets nobody look in time.
+SELECT dblink_exec(name, 'SET deadlock_timeout = ''1 min'''), dblink_exec(name, 'BEGIN') FROM unnest('{giver,leaver}'::text[]) name \g /dev/null
 SELECT format('SELECT steward.set_availability(%L, %L, ''on_leave'') ->> ''outcome''', pg_temp.home(), :'lefty') AS left_leaves,
        format('SELECT steward.set_availability(%L, %L, ''on_leave'') ->> ''outcome''', pg_temp.home(), :'righty') AS right_leaves \gset
 SELECT is(l.outcome, 'updated', 'one goes on leave'), is(r.outcome, 'updated', 'and in another transaction another one')

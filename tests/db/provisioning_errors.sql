@@ -44,12 +44,15 @@ TRUNCATE poison;
 
 -- It may pass: three attempts with pauses of 1 and 5 seconds, then it is enough.
 SELECT pg_temp.poisoned_job(code) FROM unnest('{40001,40P01,55P03,P0001,P0004,other}'::text[]) code;
+-- In one moment, or the pauses are over before somebody looks.
+BEGIN;
 SELECT results_eq('SELECT claimed, completed, retried, rolled_back FROM steward.provision_batch(''test'', 50)', 'VALUES (6, 0, 6, 0)',
     'class 40, lock waits and everything else are tried again');
 SELECT is(q.status || ' ' || q.attempt_count, 'pending 1', p.code || ': counted'),
        ok(q.next_retry_at - q.last_error_at >= interval '1 s' AND q.next_retry_at - q.last_error_at < interval '2 s', p.code || ': pause of one to two seconds')
   FROM poison p JOIN workspace_provisioning_queue q USING (project_id) ORDER BY p.code;
 SELECT ok(next_due_ms BETWEEN 500 AND 2000, 'the worker is told when the next is due') FROM steward.provision_batch('test', 50);
+COMMIT;
 SET steward.clock_offset = '3 s';
 SELECT is(retried, 6, 'the second attempts') FROM steward.provision_batch('test', 50);
 SELECT ok(bool_and(q.next_retry_at - q.last_error_at >= interval '5 s' AND q.next_retry_at - q.last_error_at < interval '10 s'), 'pause of five to ten seconds')
@@ -136,15 +139,19 @@ SELECT clock_timestamp() AS began
 \gset
 SELECT completed, retried, rolled_back FROM steward.provision_batch('test', 100)
 \gset
-SELECT cmp_ok(clock_timestamp() - :'began', '<', interval '6 s', 'which takes little more than the two seconds');
+SELECT cmp_ok(clock_timestamp() - :'began', '<', interval '9 s', 'which takes less than the ten seconds of fifty waits');
 SELECT is(:completed, 50, 'the others are done'), is(:rolled_back, 0, 'and nobody is given up');
 SELECT cmp_ok(:retried, '<', 15, 'some were waited for and counted'),
        is(count(*) FILTER (WHERE attempt_count = 0), 50 - :retried::bigint, 'the rest were not'),
        is(count(*) FILTER (WHERE attempt_count = 0 AND next_retry_at < last_error_at + interval '5 s'), 0::bigint, 'but put off as well'),
        is(count(*) FILTER (WHERE last_error LIKE '55P03%'), 50::bigint, 'and told why')
   FROM workspace_provisioning_queue WHERE project_id IN (SELECT project FROM crowd WHERE i <= 50) AND status = 'pending';
+-- Three seconds after it began, whenever that is: those that were put off are not due yet.
+BEGIN;
+SELECT set_config('steward.clock_offset', (:'began'::timestamptz + interval '3 s' - now())::text, true);
 SELECT pg_temp.finalized_match(pg_temp.project(pg_temp.person()), pg_temp.person());
 SELECT results_eq('SELECT completed, claimed < 15 FROM steward.provision_batch(''test'', 100)', 'VALUES (1, true)', 'so that who comes next is done at once');
+COMMIT;
 SELECT dblink_exec('holder', 'ROLLBACK');
 SET steward.clock_offset = '1 minute';
 SELECT is(completed, 50, 'and all of them once they are free') FROM steward.provision_batch('test', 100);

@@ -145,13 +145,15 @@ SELECT throws_like(format('SELECT steward.schedule_next(%L, ''UTC'', now())', sc
     ('0 0 * * *; DROP', '%')
   ) AS v(schedule, pattern);
 
--- A tenth of that is usual; the bound is for slow machines.
-SELECT clock_timestamp() AS began
-\gset
-\o /dev/null
-SELECT count(steward.schedule_next('*/5 8-18 * * mon-fri', 'Europe/Berlin', now() + make_interval(mins => i))) FROM generate_series(1, 1000) i;
-\o
-SELECT ok(clock_timestamp() - :'began' < interval '1 s', 'well under a millisecond each');
+-- A tenth of that is usual; the bound is for slow machines, the median because others have the CPU at times.
+CREATE FUNCTION pg_temp.takes(moment timestamptz) RETURNS interval LANGUAGE plpgsql AS $$
+DECLARE
+    began timestamptz := clock_timestamp();
+BEGIN
+    PERFORM steward.schedule_next('*/5 8-18 * * mon-fri', 'Europe/Berlin', moment);
+    RETURN clock_timestamp() - began;
+END $$;
+SELECT cmp_ok(percentile_cont(0.5) WITHIN GROUP (ORDER BY pg_temp.takes(now() + make_interval(mins => i))), '<', interval '1 ms', 'under a millisecond each') FROM generate_series(1, 1000) i;
 
 -- ---------------------------------------------------------------- the schedule
 CREATE FUNCTION public.job_good(slot timestamptz, OUT rows bigint, OUT message text) LANGUAGE plpgsql AS $$
@@ -210,7 +212,8 @@ SELECT is(pg_temp.heard(), 1::bigint, 'workers hear of a change');
 CREATE FUNCTION pg_temp.start(OUT run uuid, OUT job text, OUT next_due_us bigint) LANGUAGE sql AS $$
     SELECT * FROM steward.job_start('test', 'worker-1-abcdef01')
 $$;
-SELECT ok(run IS NULL AND next_due_us BETWEEN 18000000 AND 20000000, 'nothing is due before its time') FROM pg_temp.start();
+SELECT pg_temp.at('2026-03-01 12:00:10+00');
+SELECT ok(run IS NULL AND next_due_us BETWEEN 10000000 AND 20000000, 'nothing is due before its time') FROM pg_temp.start();
 SELECT ok(run IS NULL AND next_due_us IS NULL, 'a kind without jobs is told so') FROM steward.job_start('idle', 'w');
 SELECT pg_temp.at('2026-03-01 12:00:30+00');
 SELECT run, job, next_due_us FROM pg_temp.start()
@@ -220,7 +223,7 @@ SELECT is(pg_temp.heard(), 0::bigint, 'taking it tells nobody');
 SELECT is(next_at, '2026-03-01 12:01:00+00', 'and the next one is known') FROM steward.job_schedule WHERE name = 'half';
 SELECT is(status || worker || manual || scheduled_at, 'runningworker-1-abcdef01false2026-03-01 12:00:30+00', 'its row says who runs it') FROM steward.job_run WHERE id = :'run';
 SELECT is(run, NULL, 'nobody else gets it') FROM pg_temp.start();
-SELECT results_eq(format('SELECT job, status, rows, message, next_due_us > 28000000 FROM steward.job_perform(%L, ''w'')', :'run'),
+SELECT results_eq(format('SELECT job, status, rows, message, next_due_us BETWEEN 10000000 AND 30000000 FROM steward.job_perform(%L, ''w'')', :'run'),
                   $$VALUES ('half', 'completed', 7::bigint, 'slot 2026-03-01T12:00:30.000Z', true)$$, 'it is performed');
 SELECT ok(status = 'completed' AND rows = 7 AND finished_at >= started_at AND started_at >= scheduled_at AND finished_at < scheduled_at + interval '10 s', 'and written down, by the moved clock')
   FROM steward.job_run WHERE id = :'run';
@@ -288,7 +291,7 @@ SELECT pg_temp.at('2026-03-01 12:05:00+00');
 SELECT dblink_exec('ears', 'BEGIN'), dblink_exec('ears', 'DO $$BEGIN PERFORM pg_advisory_xact_lock(42); END$$');
 SELECT run AS slow FROM pg_temp.start()
 \gset
-SET statement_timeout = '200ms';
+SET statement_timeout = '1 s';
 SELECT is(status || ' ' || message, 'failed 57014: canceling statement due to statement timeout', 'a job that takes too long has failed') FROM steward.job_perform(:'slow', 'w');
 RESET statement_timeout;
 
@@ -352,7 +355,7 @@ SELECT is(scheduled_at::text || ' ' || message, '2026-03-01 12:30:00+00 41 slots
 SELECT is(status, 'completed', 'is performed') FROM steward.job_perform(:'run', 'w');
 UPDATE steward.job_schedule SET missed = 'skip' WHERE name = 'half';
 SELECT pg_temp.at('2026-03-01 13:00:10+00');
-SELECT ok(run IS NULL AND next_due_us BETWEEN 18000000 AND 20000000, 'skip: none is run, the next one is waited for') FROM pg_temp.start();
+SELECT ok(run IS NULL AND next_due_us BETWEEN 10000000 AND 20000000, 'skip: none is run, the next one is waited for') FROM pg_temp.start();
 SELECT is(scheduled_at::text || ' ' || message, '2026-03-01 12:30:30+00 60 slots missed since 2026-03-01T12:30:30.000Z', 'one row says how many') FROM steward.job_run WHERE job = 'half' AND status = 'skipped' ORDER BY scheduled_at DESC LIMIT 1;
 SELECT pg_temp.at('2026-03-15 13:00:10+00');
 SELECT is(run, NULL, 'after two weeks, too') FROM pg_temp.start();

@@ -9,7 +9,7 @@
 #   machine_crash            pulls the plug and boots again
 #   machine_stop             nothing is left of it
 #   package_build [--prev]   the .deb's path in $PACKAGE, $PACKAGE_PREV; built once per state of the tree
-#   wait_until SECONDS CMD   until the command succeeds
+#   wait_until SECONDS CMD   until the command succeeds; a busy machine has ten times as long
 #
 # The root that all machines share is made once, from the network: build/deb-root.
 
@@ -29,7 +29,7 @@ machine_possible() {
 }
 
 wait_until() {
-	local until=$((SECONDS + $1 + 1))
+	local until=$((SECONDS + 10 * $1 + 1))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		if ((SECONDS >= until)); then
@@ -94,17 +94,17 @@ machine_boot() {
 		--timezone=off --console=pipe --machine="$(basename "$MACHINE" | tr -d .)" --directory="$MACHINE/root" \
 		</dev/null >>"$MACHINE/console" 2>&1 3>&- 8>&- &
 	echo $! >"$MACHINE/nspawn"
+	rm -f "$MACHINE/init"
 	disown
-	wait_until 60 machine_is_up || { tail -n 20 "$MACHINE/console" >&2; return 1; }
+	wait_until 30 machine_is_up || { tail -n 20 "$MACHINE/console" >&2; return 1; }
 }
 
-# The machine's process 1, as this machine numbers it.
+# The machine's process 1, as this machine numbers it; looked for once after a boot.
 machine_init() {
-	local status nspawn
-	nspawn=$(cat "$MACHINE/nspawn")
-	for status in $(descendants "$nspawn"); do
-		if grep -q '^NSpid:.*[[:space:]]1$' "/proc/$status/status" 2>/dev/null; then
-			echo "$status"
+	local pid
+	for pid in $(cat "$MACHINE/init" 2>/dev/null || descendants "$(cat "$MACHINE/nspawn")"); do
+		if grep -q '^NSpid:.*[[:space:]]1$' "/proc/$pid/status" 2>/dev/null; then
+			echo "$pid" | tee "$MACHINE/init"
 			return
 		fi
 	done

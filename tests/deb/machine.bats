@@ -125,7 +125,7 @@ teardown() {
 	pid=$(main_pid)
 	configure wrong $'provisioning = {\n    batch = 5000;\n};'
 	run ! machine systemctl reload steward
-	journal | grep -q '/etc/steward/conf.d/wrong.conf:2: .*batch is 5000'
+	wait_until 10 told '/etc/steward/conf.d/wrong.conf:2: .*batch is 5000'
 	run -78 machine stewardctl reload
 	[[ $output == *"/etc/steward/conf.d/wrong.conf:2"* ]]
 	[ "$(main_pid)" = "$pid" ]
@@ -139,7 +139,7 @@ teardown() {
 	run ! machine systemctl restart steward
 	[ "$(machine systemctl show --value -p ExecMainStatus steward)" = 78 ]
 	[ "$(machine systemctl show --value -p NRestarts steward)" = 0 ]
-	journal | grep -q '/etc/steward/conf.d/wrong.conf:1: '
+	wait_until 10 told '/etc/steward/conf.d/wrong.conf:1: '
 	rm "$MACHINE/root/etc/steward/conf.d/wrong.conf"
 	machine systemctl start steward
 	wait_until 10 is_up
@@ -169,15 +169,15 @@ teardown() {
 
 @test "a supervisor whose loop does not turn is ended by the watchdog and started again" {
 	mkdir -p "$MACHINE/root/etc/systemd/system/steward.service.d"
-	printf '[Service]\nWatchdogSec=2\n' >"$MACHINE/root/etc/systemd/system/steward.service.d/test.conf"
+	printf '[Service]\nWatchdogSec=5\n' >"$MACHINE/root/etc/systemd/system/steward.service.d/test.conf"
 	machine systemctl daemon-reload
 	machine systemctl restart steward
 	pid=$(main_pid)
-	sleep 3
+	sleep 7 # longer than that
 	[ "$(main_pid)" = "$pid" ]
 	machine sh -c "kill -STOP $pid"
 	wait_until 15 is_other main_pid "$pid"
-	journal -o cat | grep -q 'Watchdog timeout'
+	wait_until 10 told 'Watchdog timeout'
 	rm -r "$MACHINE/root/etc/systemd/system/steward.service.d"
 	machine systemctl daemon-reload
 	machine systemctl restart steward
@@ -188,11 +188,10 @@ teardown() {
 	machine stewardctl worker pause provisioning
 	make_matches 60
 	finalize_together
-	# One row that somebody else holds keeps the whole batch open.
+	make_hold
 	machine runuser -u postgres -- psql -Xq -d steward >/dev/null 2>&1 3>&- <<-'SQL' &
-		BEGIN;
-		SELECT id FROM auth.users WHERE id = (SELECT advisor_id FROM workspace_provisioning_queue WHERE status = 'pending' LIMIT 1) FOR UPDATE;
-		SELECT pg_sleep(60);
+		SELECT pg_advisory_lock(4711);
+		SELECT pg_sleep(600);
 	SQL
 	wait_until 5 is_holding
 	machine stewardctl worker resume provisioning
@@ -200,6 +199,7 @@ teardown() {
 	machine_crash
 	wait_until 20 is_up
 	wait_until 20 nothing_waits
+	sql -c 'DROP FUNCTION public.hold_batch() CASCADE'
 	books_are_right
 }
 
@@ -243,7 +243,7 @@ is_holding() { [ "$(count "pg_stat_activity WHERE query LIKE '%pg_sleep%' AND wa
 	machine systemctl stop steward
 	machine sh -c 'rm -rf /run/steward && mkdir /run/steward && mount -t tmpfs -o nr_inodes=1 none /run/steward'
 	run ! timeout 20 nsenter --target "$(machine_init)" --mount --pid --root --wd -- systemctl start steward
-	journal | grep -q 'No space left on device'
+	wait_until 10 told 'No space left on device'
 	machine umount -l /run/steward
 	wait_until 15 is_active
 	wait_until 10 is_up

@@ -34,6 +34,9 @@ apt_install() { machine apt-get -q -y -o Dpkg::Options::=--force-confdef install
 
 configure() { printf '%s\n' "$2" >"$MACHINE/root/etc/steward/conf.d/$1.conf"; }
 
+# told WORDS - the journal may be a moment behind
+told() { journal | grep -q "$1"; }
+
 journal() { machine journalctl --no-pager --quiet --output cat -u steward "$@"; }
 
 # What was there to see when a test failed; its last output too.

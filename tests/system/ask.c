@@ -12,7 +12,7 @@
 
 #include "bus.h"
 
-enum { PATIENCE_MS = 5000 };
+enum { PATIENCE_MS = 30000 };
 
 static enum msg_type
 type_by_name(const char *name)

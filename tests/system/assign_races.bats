@@ -6,7 +6,7 @@
 # Sessions begin together, when a lock that all of them wait for is released.
 
 # No statement takes as long, unless it waits for what never comes.
-sql() { PGOPTIONS='-c client_min_messages=warning -c statement_timeout=60s' psql -XqAt -v ON_ERROR_STOP=1 "$@"; }
+sql() { PGOPTIONS='-c client_min_messages=warning -c statement_timeout=300s' psql -XqAt -v ON_ERROR_STOP=1 "$@"; }
 
 setup() {
     sql <<-'SQL'
@@ -38,7 +38,7 @@ together() {
     local count script n=0 sessions=() failed=0 until
     coproc gate { exec psql -XqAt 3>&-; }
     echo 'SELECT pg_advisory_lock(20);' >&"${gate[1]}"
-    read -r -t 10 <&"${gate[0]}"
+    read -r -t 60 <&"${gate[0]}"
     while read -r count script; do
         for ((; count > 0; count--)); do
             n=$((n + 1))
@@ -47,12 +47,12 @@ together() {
         done
     done
     # One that is lost does not come: then the others go, and the test has failed.
-    until=$((SECONDS + 30))
+    until=$((SECONDS + 120))
     until [ "$(sql -c "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 20 AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")" = "$n" ]; do
         ((SECONDS < until)) || { echo "not all of $n sessions are there" >&2; failed=1; break; }
     done
     echo 'SELECT pg_advisory_unlock(20);' >&"${gate[1]}"
-    read -r -t 10 <&"${gate[0]}"
+    read -r -t 60 <&"${gate[0]}"
     for pid in "${sessions[@]}"; do wait "$pid" || failed=1; done
     eval "exec ${gate[1]}>&-"
     cat "$BATS_TEST_TMPDIR"/err.* >&2

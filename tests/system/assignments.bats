@@ -20,37 +20,37 @@ teardown() {
 
 @test "scenario 1: the best match by skill" {
 	scenario_skill_match
-	assignments_are_right
+	wait_until 5 assignments_are_right
 }
 
 @test "scenario 2a: nobody goes over the own limit, and freed capacity drains the queue" {
 	scenario_individual_limit
-	assignments_are_right
+	wait_until 5 assignments_are_right
 }
 
 @test "scenario 2b: a unit has a limit, too" {
 	scenario_unit_limit
-	assignments_are_right
+	wait_until 5 assignments_are_right
 }
 
 @test "scenario 3: a deadline warns, then escalates" {
-	scenario_sla
-	assignments_are_right
+	punctual scenario_sla
+	wait_until 5 assignments_are_right
 }
 
 @test "scenario 4: urgent first, then oldest" {
 	scenario_priorities
-	assignments_are_right
+	wait_until 5 assignments_are_right
 }
 
 @test "scenario 5: the queue drains in order and positions move up" {
 	scenario_drain
-	assignments_are_right
+	wait_until 5 assignments_are_right
 }
 
 @test "scenario 6: somebody goes on leave, and comes back" {
 	scenario_leave
-	assignments_are_right
+	wait_until 5 assignments_are_right
 }
 
 @test "A17: the server's log tells the way of an item by its name: what it needs, how many could take it, who got it or why nobody" {

@@ -8,7 +8,7 @@
 
 PROCESSES=3 # in the configuration; scale goes from 1 to 5
 OTHERS=6    # processes of the other kinds
-PATIENCE=20 # s until somebody who was told to go is gone
+PATIENCE=60 # s until somebody who was told to go is gone
 
 # Action and weight.
 ACTIONS='
@@ -122,7 +122,7 @@ do_nap_worker() {
 	local birth
 	signal_worker stop "$1" || return
 	birth=$(birth_of "$signalled")
-	[ -z "$birth" ] || asleep+=("$signalled $birth $(($(now_ms) + 100 + $2 % 1500))")
+	[ -z "$birth" ] || asleep+=("$signalled $birth $(($(now_ms) + 100 + $2 % 4500))")
 	wait_until 1 is_stopped "$signalled" 2>/dev/null
 }
 
@@ -132,15 +132,17 @@ descriptors() { find "/proc/$STEWARD_PID/fd" -mindepth 1 2>/dev/null | wc -l; }
 is_calm() {
 	local before
 	before=$(descriptors)
-	sleep 0.1
-	[ "$before" = "$(descriptors)" ]
+	for _ in 1 2 3 4 5; do
+		sleep 0.1
+		[ "$before" = "$(descriptors)" ] || return
+	done
 }
 
 # What an init system does.
 start() {
 	wanted=$PROCESSES most_slots=$PROCESSES paused=false
 	start_steward || { fault "steward did not start"; return 1; }
-	must 5 "steward is not calm" is_calm
+	must 30 "steward is not calm" is_calm
 	descriptors_at_start=$(descriptors)
 }
 
@@ -307,7 +309,7 @@ weigh_a_slot() {
 	wait_until 5 has_state provisioning 4 ready
 	ctl worker scale provisioning "$PROCESSES" >/dev/null
 	wait_until 5 has_processes $((PROCESSES + OTHERS))
-	must 5 "steward is not calm" is_calm
+	must 30 "steward is not calm" is_calm
 	descriptors_of_slot=$((($(descriptors) - descriptors_at_start) / (5 - PROCESSES)))
 	most_slots=5
 }

@@ -423,7 +423,7 @@ let_go() {
     hold "SELECT pg_advisory_lock(1937007991, 1634886656)"
     db migrate >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
     migrate=$!
-    wait_for 10 grep -q "waiting for its end" "$BATS_TEST_TMPDIR/err"
+    wait_for 60 grep -q "waiting for its end" "$BATS_TEST_TMPDIR/err"
     [ "$(sql 'SELECT max(version) FROM steward.migration')" = 1 ]
     let_go
     wait "$migrate"
@@ -436,7 +436,7 @@ let_go() {
     hold "LOCK TABLE public.organizations IN ACCESS EXCLUSIVE MODE"
     db migrate --to 2 >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
     migrate=$!
-    wait_for 20 grep -q "0002_.*lock timeout; trying again" "$BATS_TEST_TMPDIR/err"
+    wait_for 60 grep -q "0002_.*lock timeout; trying again" "$BATS_TEST_TMPDIR/err"
     let_go
     wait "$migrate"
     [ "$(sql 'SELECT max(version) FROM steward.migration')" = 2 ]

@@ -23,7 +23,7 @@ all_done() {
 	start_steward
 	make_matches 20
 	finalize
-	wait_until 5 nothing_waits
+	within 20 nothing_waits
 	[ "$(count "workspace_provisioning_queue WHERE status = 'completed'")" = 20 ]
 	books_are_right
 }
@@ -51,7 +51,7 @@ all_done() {
 	steward_set workers.provisioning.processes 1
 	make_matches 50
 	finalize_together
-	hold_lock "SELECT FROM auth.users WHERE id = (SELECT advisor_id FROM workspace_provisioning_queue LIMIT 1) FOR UPDATE"
+	hold_batch
 	start_steward
 	wait_until 5 is_stuck_on_a_lock
 	victim=$(pid_of provisioning 0)
@@ -59,6 +59,7 @@ all_done() {
 	release_lock
 	wait_until 5 is_replaced provisioning 0 "$victim"
 	wait_until 15 nothing_waits
+	sql -c 'DROP FUNCTION public.hold_batch() CASCADE'
 	[ "$(count "workspace_provisioning_queue WHERE status = 'completed'")" = 50 ]
 	books_are_right
 }
@@ -72,22 +73,26 @@ all_done() {
 	finalize &
 	for _ in $(seq 10); do
 		wait_until 5 has_state provisioning 0 ready
-		kill -KILL "$(pid_of provisioning 0)" || true
+		kill_worker provisioning 0
 		wait_until 5 has_state provisioning 1 ready
-		kill -KILL "$(pid_of provisioning 1)" || true
+		kill_worker provisioning 1
 	done
 	wait $!
 	wait_until 15 all_done
 	books_are_right
 }
 
+workers_leave_with_the_supervisor() {
+	start_steward || return
+	kill -KILL "$STEWARD_PID" && within 1 has_no_processes
+}
+
 @test "kill -9 of the supervisor: workers leave within a second, the next one goes on" {
-	start_steward
 	make_matches 100
 	finalize &
-	kill -KILL "$STEWARD_PID"
-	wait_until 1 has_no_processes
-	wait $!
+	local finalizing=$!
+	punctual workers_leave_with_the_supervisor
+	wait "$finalizing"
 	start_steward
 	wait_until 10 all_done
 	books_are_right
@@ -129,7 +134,7 @@ all_done() {
 	sql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'steward/%/listen' AND datname = current_database()" >/dev/null
 	make_matches 5
 	finalize
-	wait_until 5 nothing_waits
+	within 20 nothing_waits
 	books_are_right
 	sessions() { count "pg_stat_activity WHERE application_name LIKE 'steward/provisioning%' AND datname = current_database() AND backend_start < now() - interval '$1'"; }
 	both_are_there() { [ "$(sessions '0 s')" = 2 ]; }
@@ -214,7 +219,7 @@ all_done() {
 	wait_until 5 has_state provisioning 1 ready
 	[ "$(count "workspace_provisioning_queue WHERE status = 'pending' AND attempt_count = 0")" = 10 ]
 	sql -c "SELECT steward.flag_set('advisor_auto_provision', true, 100, 'test')" >/dev/null
-	wait_until 5 nothing_waits
+	within 20 nothing_waits
 	[ "$(count "workspace_provisioning_queue WHERE status = 'completed'")" = 10 ]
 }
 
@@ -338,12 +343,12 @@ all_done() {
 @test "an error with long foreign words is shown, and costs no worker" {
 	name=$(printf 'ü%.0s' {1..31})
 	steward_set database.conninfo "\"host=$PGHOST dbname=$PGDATABASE user=$name\""
-	steward_set supervisor.hang_timeout 500
+	steward_set supervisor.hang_timeout 2000
 	start_steward
 	wait_until 5 database_is down
 	[[ $(database_detail) == *ü* ]]
 	logged 'event=database_changed .*state=down .*ü'
-	has_beaten_on() { [ "$(field provisioning 0 uptime_seconds)" -ge 2 ]; }
+	has_beaten_on() { [ "$(field provisioning 0 uptime_seconds)" -ge 4 ]; }
 	wait_until 5 has_beaten_on
 	[ "$(field provisioning 0 restarts)" = 0 ]
 }

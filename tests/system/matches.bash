@@ -51,10 +51,16 @@ books_are_right() {
 # ------------------------------------------------------- steward on this database
 # Needs steward.bash.  Retries and polls are short so that a test waits for events, not for pauses.
 main_job_setup() {
+	end_sessions
 	steward_setup
 	steward_set database.conninfo "\"host=$PGHOST dbname=$PGDATABASE user=steward\""
 	steward_set workers.provisioning.processes 2
 	steward_set provisioning.tick 500
+}
+
+# end_sessions - of processes that were killed: what they were at goes on, and would be met by a TRUNCATE
+end_sessions() {
+	sql -c "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE application_name LIKE 'steward/%' AND datname = current_database()" >/dev/null
 }
 
 # database_is STATE - what status says
@@ -83,12 +89,17 @@ hold_lock() {
 # hold_batch - the next batch with a job stops with its work done and not committed until release_lock, or the end of
 # that session; other workers' go on.  A lock of one of its rows would be waited for no longer than lock_timeout.
 hold_batch() {
+	make_hold
+	hold_lock 'SELECT pg_advisory_lock(4711)'
+}
+
+# make_hold - the next batch stops while somebody has the advisory lock 4711
+make_hold() {
 	sql <<-'SQL'
 		CREATE OR REPLACE FUNCTION public.hold_batch() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET lock_timeout = 0 AS
 		    $$ BEGIN PERFORM pg_advisory_xact_lock(4711) WHERE pg_try_advisory_xact_lock(4712); RETURN NULL; END $$;
 		CREATE OR REPLACE TRIGGER hold_batch AFTER INSERT ON project_chat_log_minimal FOR EACH ROW EXECUTE FUNCTION public.hold_batch();
 	SQL
-	hold_lock 'SELECT pg_advisory_lock(4711)'
 }
 
 release_lock() {

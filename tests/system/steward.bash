@@ -11,7 +11,9 @@
 #   start_second              another node beside it, on the same database; its pid is $STEWARD_SECOND
 #   stop_second               as stop_steward
 #   steward_teardown          ends and removes whatever is left
-#   wait_until SECONDS CMD    until the command succeeds
+#   wait_until SECONDS CMD    until the command succeeds; a busy machine has ten times as long
+#   within SECONDS CMD        the same where the time itself is the promise
+#   punctual CMD              it keeps its time in one of five tries: others may have had the CPU
 #   ask QUESTION [FIELD=VAL]  see ask.c
 #   behave KIND[.SLOT] WORDS  see dummy_worker.c
 
@@ -19,7 +21,9 @@ STEWARD_TREE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 STEWARD_BUILD=${STEWARD_BUILD:-$STEWARD_TREE/build}
 
 # Poll, with a deadline: no test waits longer than it must.
-wait_until() {
+wait_until() { within $((10 * $1)) "${@:2}"; }
+
+within() {
 	local until=$((SECONDS + $1 + 1))
 	shift
 	until "$@" >/dev/null 2>&1; do
@@ -31,6 +35,8 @@ wait_until() {
 		sleep 0.02
 	done
 }
+
+punctual() { "$@" || "$@" || "$@" || "$@" || "$@"; }
 
 # As root everything runs as somebody else; the tree may be where that one cannot read.
 steward_setup() {
@@ -187,12 +193,23 @@ pid_of() {
 	field "$1" "$2" pid
 }
 
+# kill_worker KIND SLOT - if it has a process just now: 0 would be everybody in our group
+kill_worker() {
+	local pid
+	pid=$(pid_of "$1" "$2")
+	((${pid:-0} == 0)) || kill -KILL "$pid" 2>/dev/null || true
+}
+
 has_state() {
 	[ "$(field "$1" "$2" state)" = "$3" ]
 }
 
 node_state() {
 	ask ask_status | sed -n 's/^node .* state=\([a-z]*\).*/\1/p'
+}
+
+has_field() { # KIND SLOT NAME VALUE
+	[ "$(field "$1" "$2" "$3")" = "$4" ]
 }
 
 is_node() {

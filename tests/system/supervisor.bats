@@ -59,7 +59,7 @@ restart_quickly() {
 	steward_listen
 	NOTIFY_SOCKET=$STEWARD_DIR/notify.socket start_steward
 	wait_until 5 notified '^READY=1'
-	notified '^STATUS=running: 3 of 3 workers ready'
+	wait_until 5 notified '^STATUS=running: 3 of 3 workers ready'
 	[ "$(grep -c '^READY=1' "$STEWARD_DIR/notify")" -eq 1 ]
 	[ "$(sed -n 's/.*event=worker_started .* process=\([a-z]*\).*/\1/p' "$STEWARD_DIR/log" | xargs)" = "early provisioning late" ]
 	is_node running
@@ -135,7 +135,7 @@ restart_quickly() {
 	local pid
 	pid=$(pid_of late 0)
 	kill -KILL "$pid"
-	wait_until 5 is_replaced late 0 "$pid"
+	within 10 is_replaced late 0 "$pid"
 	[ "$(field late 0 restarts)" = 1 ]
 	ask ask_deaths kind=late slot=-1 | grep -q "^death kind=late slot=0 pid=$pid .*exit_status=-1 exit_signal=9 .*reason=signal 9 (SIGKILL)"
 	logged "event=worker_exited .*process=late\[0\] pid=$pid .*signal=9"
@@ -146,14 +146,15 @@ restart_quickly() {
 	behave late crash
 	launch_steward
 	wait_until 10 has_state late 0 failed
-	[ "$(grep -c 'event=worker_started .*process=late' "$STEWARD_DIR/log")" -eq 4 ]
+	# The probe may have started another by now.
+	[ "$(sed '/event=kind_failed/q' "$STEWARD_DIR/log" | grep -c 'event=worker_started .*process=late')" -eq 4 ]
 	has_state early 0 ready
 	wait_until 5 is_node degraded
 	wait_until 5 logged 'event=kind_probed .*process=late'
 	wait_until 5 has_state late 0 failed
 	behave late well
 	wait_until 10 logged 'event=kind_recovered .*process=late'
-	is_node running
+	wait_until 5 is_node running
 	[ "$(field early 0 restarts)" = 0 ]
 }
 
@@ -216,12 +217,11 @@ restart_quickly() {
 
 # ---------------------------------------------------------------------- hang
 @test "a stopped worker gets SIGABRT, and what it did last is recorded" {
-	steward_set supervisor.hang_timeout 400
+	steward_set supervisor.hang_timeout 1000
 	start_steward
 	local pid
 	pid=$(pid_of late 0)
-	wait_until 5 test "$(field late 0 activity)" = pretending || true
-	wait_until 5 grep -q pretending <(ask ask_status | grep late)
+	wait_until 5 has_field late 0 activity pretending
 	kill -STOP "$pid"
 	wait_until 5 is_replaced late 0 "$pid"
 	ask ask_deaths kind=late slot=0 | grep -q "pid=$pid .*exit_signal=6 .*activity=pretending .*reason=hung: silent for"
@@ -238,10 +238,10 @@ restart_quickly() {
 }
 
 @test "a supervisor that was stopped itself calls nobody hung" {
-	steward_set supervisor.hang_timeout 400
+	steward_set supervisor.hang_timeout 2000
 	start_steward
 	kill -STOP "$STEWARD_PID"
-	sleep 1.5 # longer than hang_timeout; nothing to wait for
+	sleep 3 # longer than hang_timeout; nothing to wait for
 	kill -CONT "$STEWARD_PID"
 	is_node running
 	run ! logged 'event=worker_hung'
@@ -273,21 +273,25 @@ restart_quickly() {
 	kill -TERM "$STEWARD_PID"
 	SECONDS=0
 	wait "$STEWARD_PID"
-	[ "$SECONDS" -lt 3 ]
+	[ "$SECONDS" -lt 9 ] # drain_timeout is ten
 	has_no_processes
+}
+
+stops_at_once() {
+	local began ended
+	start_steward || return
+	began=$(date +%s%N)
+	stop_steward || return
+	ended=$(date +%s%N)
+	echo "stopped in $(((ended - began) / 1000)) us" >&2
+	[ $(((ended - began) / 1000000)) -le 250 ] # the bench has the promise; here the machine is busy
 }
 
 @test "eight idle workers stop at once" {
 	steward_set workers.late.processes 8
 	steward_set workers.early.processes 0
 	steward_set workers.provisioning.processes 0
-	start_steward
-	local began ended
-	began=$(date +%s%N)
-	stop_steward
-	ended=$(date +%s%N)
-	echo "stopped in $(((ended - began) / 1000)) us" >&2
-	[ $(((ended - began) / 1000000)) -le 250 ] # the bench has the promise; here the machine is busy
+	punctual stops_at_once
 }
 
 @test "ask_stop answers first and stops then" {
@@ -327,6 +331,8 @@ restart_quickly() {
 	kill -KILL "$STEWARD_PID"
 	wait "$STEWARD_PID" || true
 	rm -r "$STEWARD_DIR/behave"
+	only_is_left() { [ "$(steward_processes)" = "$pid" ]; }
+	wait_until 5 only_is_left
 	start_steward
 	logged 'event=orphans_killed .*count=1'
 	[ "$(steward_processes | wc -l)" -eq 3 ]
@@ -347,7 +353,8 @@ restart_quickly() {
 	[ "$(pid_of late 0)" = "$pid" ]
 	ask ask_status | grep -q '^node .*config_error=.*steward.conf:'
 	kill -HUP "$STEWARD_PID"
-	wait_until 5 test "$(grep -c 'event=reload_failed' "$STEWARD_DIR/log")" -ge 1
+	failed_twice() { [ "$(grep -c 'event=reload_failed' "$STEWARD_DIR/log")" -eq 2 ]; }
+	wait_until 5 failed_twice
 }
 
 @test "what a reload refused, or nobody reloaded, does not reach a worker that is replaced" {
@@ -426,9 +433,10 @@ restart_quickly() {
 	steward_set workers.late.processes 3
 	kill -HUP "$STEWARD_PID"
 	wait_until 5 has_state late 2 ready
+	ready_twice() { [ "$(grep -c '^READY=1' "$STEWARD_DIR/notify")" -eq 2 ]; }
+	wait_until 5 ready_twice
 	notified '^RELOADING=1'
 	notified '^MONOTONIC_USEC='
-	[ "$(grep -c '^READY=1' "$STEWARD_DIR/notify")" -eq 2 ]
 }
 
 # -------------------------------------------------------------------- orders
@@ -439,7 +447,7 @@ restart_quickly() {
 	ask ask_scale kind=late processes=3
 	wait_until 5 has_state late 2 ready
 	ask ask_scale kind=late processes=1
-	wait_until 5 test -z "$(field late 2 state)" || wait_until 5 has_no_row late 2
+	wait_until 5 has_no_row late 2
 	[ "$(pid_of late 0)" = "$pid" ]
 	ask ask_scale kind=late processes=2
 	wait_until 5 has_state late 1 ready
@@ -457,8 +465,8 @@ has_no_row() {
 	start_steward
 	ask ask_pause kind=late paused=true
 	has_state late 0 paused
-	kill -KILL "$(pid_of late 0)"
-	wait_until 5 test "$(field late 0 restarts)" = 1 || true
+	kill_worker late 0
+	wait_until 5 has_field late 0 restarts 1
 	wait_until 5 has_state late 0 paused
 	ask ask_pause kind=late paused=false
 	wait_until 5 has_state late 0 ready
@@ -480,11 +488,7 @@ has_no_row() {
 @test "a worker's wake nudges a ready worker of the other kind" {
 	behave late wake early
 	start_steward
-	wait_until 5 test "$(field early 0 done)" = 1 || wait_until 5 has_done early 0 1
-}
-
-has_done() {
-	[ "$(field "$1" "$2" done)" = "$3" ]
+	wait_until 5 has_field early 0 done 1
 }
 
 # -------------------------------------------------------------------- rights

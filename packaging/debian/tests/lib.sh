@@ -10,9 +10,9 @@ fail() {
 	exit 1
 }
 
-# until SECONDS COMMAND... - poll, with a deadline
+# until_true SECONDS COMMAND... - poll, with a deadline; a busy machine has four times as long
 until_true() {
-	tries=$(($1 * 10))
+	tries=$(($1 * 40))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ "$tries" -gt 0 ] || fail "$*"
