@@ -43,7 +43,7 @@ CREATE TABLE public.project_advisors (
     created_at            timestamptz NOT NULL DEFAULT steward.now(),
     workspace_permissions jsonb       DEFAULT '{"view_code": true, "view_logs": true}'
         CONSTRAINT chk_workspace_permissions_keys
-        CHECK (jsonb_typeof(workspace_permissions) = 'object' AND workspace_permissions ?& '{view_code, view_logs}'),
+        CHECK (workspace_permissions @> '{}' AND workspace_permissions ?& '{view_code, view_logs}'),
     workspace_granted_by  uuid        REFERENCES auth.users ON DELETE SET NULL,
     workspace_granted_at  timestamptz DEFAULT steward.now(),
     PRIMARY KEY (project_id, advisor_id),

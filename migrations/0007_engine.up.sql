@@ -90,11 +90,14 @@ CREATE FUNCTION steward.rollout_bucket(flag text, id uuid) RETURNS int
 COMMENT ON FUNCTION steward.rollout_bucket(text, uuid) IS 'the bucket of an id under a flag, 0 to 9999';
 GRANT EXECUTE ON FUNCTION steward.rollout_bucket(text, uuid) TO PUBLIC;
 
+-- PL/pgSQL, whose plan lasts as long as the session: as a function in SQL it was
+-- planned anew in every transaction that finalizes a match.
 CREATE FUNCTION steward.flag_is_on(flag text, id uuid) RETURNS boolean
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT COALESCE((SELECT f.enabled AND steward.rollout_bucket(flag, id) < f.percent * 100
-                       FROM steward.feature_flag f WHERE f.name = flag), false)
-$$;
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN COALESCE((SELECT f.enabled AND (f.percent = 100 OR steward.rollout_bucket(flag, id) < f.percent * 100)
+                       FROM steward.feature_flag f WHERE f.name = flag), false);
+END $$;
 COMMENT ON FUNCTION steward.flag_is_on(text, uuid) IS 'whether a flag is on for an id; false when there is no such flag';
 GRANT EXECUTE ON FUNCTION steward.flag_is_on(text, uuid) TO steward_worker, authenticated, service_role;
 

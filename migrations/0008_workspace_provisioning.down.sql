@@ -12,7 +12,6 @@ DROP TABLE public.workspace_provisioning_queue;
 DROP FUNCTION steward.match_finalized();
 DROP FUNCTION steward.provision_enqueue(uuid);
 DROP FUNCTION steward.job_vanished();
-DROP FUNCTION steward.nudge_new_jobs();
 DROP FUNCTION steward.nudge_due_job();
 DROP FUNCTION steward.nudge_provisioning();
 DROP FUNCTION public.project_bucket(uuid);

@@ -65,9 +65,10 @@ CREATE TABLE public.workspace_provisioning_queue (
     CONSTRAINT ux_queue_match_id UNIQUE (match_id),
     CONSTRAINT chk_attempts_nonneg CHECK (attempt_count >= 0),
     CONSTRAINT chk_attempts_capped CHECK (attempt_count <= max_attempts),
-    CONSTRAINT chk_max_attempts CHECK (max_attempts BETWEEN 1 AND 10),
+    -- Short, because each statement parses them anew: one comparison instead of two.
+    CONSTRAINT chk_max_attempts CHECK (max_attempts = ANY ('{1,2,3,4,5,6,7,8,9,10}')),
     CONSTRAINT chk_processing_lock CHECK (
-        (status = 'processing') = (locked_at IS NOT NULL) AND (locked_at IS NULL) = (locked_by IS NULL)),
+        (status = 'processing') = ALL (ARRAY[locked_at IS NOT NULL, locked_by IS NOT NULL])),
     CONSTRAINT workspace_provisioning_queue_project_fkey FOREIGN KEY (organization_id, project_id)
         REFERENCES public.projects (organization_id, id) ON DELETE CASCADE
 ) WITH (
@@ -89,25 +90,29 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON public.workspace_provisioning_queue TO s
 CREATE INDEX idx_queue_pending_ready ON public.workspace_provisioning_queue (next_retry_at) WHERE status = 'pending';
 CREATE INDEX idx_queue_rollback ON public.workspace_provisioning_queue (updated_at) WHERE status = 'rollback_needed';
 CREATE INDEX idx_queue_created ON public.workspace_provisioning_queue (created_at DESC);
-CREATE INDEX idx_queue_match_id ON public.workspace_provisioning_queue (match_id);
+CREATE INDEX idx_queue_match_id ON public.workspace_provisioning_queue (match_id) WHERE status = 'failed';
 CREATE INDEX idx_queue_locked ON public.workspace_provisioning_queue (locked_at, locked_by) WHERE status = 'processing';
 CREATE INDEX idx_queue_cleanup ON public.workspace_provisioning_queue (updated_at) WHERE status = 'completed';
 COMMENT ON INDEX public.idx_queue_pending_ready IS 'the claim: waiting jobs by the moment they are due';
 COMMENT ON INDEX public.idx_queue_rollback IS 'jobs whose match still has to be put back';
 COMMENT ON INDEX public.idx_queue_created IS 'the last day, for operators';
-COMMENT ON INDEX public.idx_queue_match_id IS 'the job of a match; documented by this name, the unique constraint would do';
+COMMENT ON INDEX public.idx_queue_match_id IS 'the failed job of a match, which a new approval takes up; of the others the unique constraint knows';
 COMMENT ON INDEX public.idx_queue_locked IS 'locks by age';
 COMMENT ON INDEX public.idx_queue_cleanup IS 'completed jobs by age';
 
+-- No condition on the trigger: each statement would read it anew, and nearly every
+-- one that names the status changes it.
 CREATE FUNCTION public.capture_prev_status() RETURNS trigger
     LANGUAGE plpgsql AS $$
 BEGIN
-    NEW.previous_status := OLD.status;
+    IF NEW.status <> OLD.status THEN
+        NEW.previous_status := OLD.status;
+    END IF;
     RETURN NEW;
 END $$;
 COMMENT ON FUNCTION public.capture_prev_status() IS 'remembers the status a match had before this change';
 CREATE TRIGGER trg_match_prev_status BEFORE UPDATE OF status ON public.advisor_match_requests
-    FOR EACH ROW WHEN (NEW.status IS DISTINCT FROM OLD.status) EXECUTE FUNCTION public.capture_prev_status();
+    FOR EACH ROW EXECUTE FUNCTION public.capture_prev_status();
 COMMENT ON TRIGGER trg_match_prev_status ON public.advisor_match_requests IS 'stores the prior status';
 
 -- Set-wise code stamps updated_at itself and then pays for no trigger call.
@@ -136,30 +141,21 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION steward.nudge_provisioning() IS 'tells the provisioning workers that there may be work; the same word twice in a transaction is sent once';
 
-CREATE FUNCTION steward.nudge_new_jobs() RETURNS trigger
-    LANGUAGE plpgsql AS $$
-BEGIN
-    IF EXISTS (SELECT FROM added WHERE status = 'pending') THEN
-        PERFORM pg_notify('steward_provisioning', '');
-    END IF;
-    RETURN NULL;
-END $$;
-COMMENT ON FUNCTION steward.nudge_new_jobs() IS 'nudges once per statement that adds waiting jobs';
-CREATE TRIGGER queue_nudge_insert AFTER INSERT ON public.workspace_provisioning_queue
-    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION steward.nudge_new_jobs();
-COMMENT ON TRIGGER queue_nudge_insert ON public.workspace_provisioning_queue IS 'wakes the workers, also for a job written by hand';
--- Per row and not per statement: a transition table would cost every completed
--- batch, while this condition is false for all of its rows.  It is short, because
--- each statement that completes jobs reads it anew; the rest is the function's.
+-- Per row and not per statement, because a transition table costs more than the
+-- call.  A condition is read anew by each statement: that of a change keeps every
+-- completed job from the call, a new job would only pay for one.
 CREATE FUNCTION steward.nudge_due_job() RETURNS trigger
     LANGUAGE plpgsql AS $$
 BEGIN
-    IF OLD.status <> 'pending' OR NEW.next_retry_at < OLD.next_retry_at THEN
+    IF NEW.status = 'pending' AND (TG_OP = 'INSERT' OR OLD.status <> 'pending' OR NEW.next_retry_at < OLD.next_retry_at) THEN
         PERFORM pg_notify('steward_provisioning', '');
     END IF;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION steward.nudge_due_job() IS 'nudges for a job that waits again or is due earlier';
+COMMENT ON FUNCTION steward.nudge_due_job() IS 'nudges for a job that is new, waits again or is due earlier';
+CREATE TRIGGER queue_nudge_insert AFTER INSERT ON public.workspace_provisioning_queue
+    FOR EACH ROW EXECUTE FUNCTION steward.nudge_due_job();
+COMMENT ON TRIGGER queue_nudge_insert ON public.workspace_provisioning_queue IS 'wakes the workers, also for a job written by hand';
 CREATE TRIGGER queue_nudge_update AFTER UPDATE ON public.workspace_provisioning_queue
     FOR EACH ROW WHEN (NEW.status = 'pending') EXECUTE FUNCTION steward.nudge_due_job();
 COMMENT ON TRIGGER queue_nudge_update ON public.workspace_provisioning_queue IS 'wakes the workers when a job becomes pending or due earlier';
@@ -188,22 +184,30 @@ COMMENT ON TRIGGER queue_vanished ON public.workspace_provisioning_queue IS 'an 
 CREATE FUNCTION steward.provision_enqueue(match uuid) RETURNS uuid
     LANGUAGE plpgsql AS $$
 DECLARE
-    m   public.advisor_match_requests;
+    m   record;
     job uuid;
 BEGIN
-    SELECT * INTO STRICT m FROM public.advisor_match_requests WHERE id = match;
+    -- One look at what an earlier approval left, for most have nothing.
+    SELECT r.id, r.organization_id, r.project_id, r.matched_advisor_id, r.requested_by,
+           (SELECT c.id FROM public.project_chat_log_minimal c
+             WHERE c.project_id = r.project_id AND c.client_msg_id = r.id) AS welcome,
+           (SELECT q.id FROM public.workspace_provisioning_queue q WHERE q.match_id = r.id AND q.status = 'failed') AS failed
+      INTO STRICT m FROM public.advisor_match_requests r WHERE r.id = match;
 
     -- The welcome is said once per match and advisor: that of an earlier advisor
     -- of this match must not count as the new one's.
-    UPDATE public.project_chat_log_minimal SET client_msg_id = gen_random_uuid()
-     WHERE project_id = m.project_id AND client_msg_id = m.id
-       AND response_data ->> 'advisor_id' <> m.matched_advisor_id::text;
+    IF m.welcome IS NOT NULL THEN
+        UPDATE public.project_chat_log_minimal SET client_msg_id = gen_random_uuid()
+         WHERE id = m.welcome AND response_data ->> 'advisor_id' <> m.matched_advisor_id::text;
+    END IF;
 
-    INSERT INTO steward.job_run (job, scheduled_at, finished_at, status, error, detail)
-    SELECT 'provisioning:' || q.match_id, q.created_at, q.updated_at, 'failed', q.last_error, to_jsonb(q)
-      FROM public.workspace_provisioning_queue q
-     WHERE q.match_id = m.id AND q.status = 'failed'
-    ON CONFLICT ON CONSTRAINT job_run_slot_key DO NOTHING;
+    IF m.failed IS NOT NULL THEN
+        INSERT INTO steward.job_run (job, scheduled_at, finished_at, status, error, detail)
+        SELECT 'provisioning:' || q.match_id, q.created_at, q.updated_at, 'failed', q.last_error, to_jsonb(q)
+          FROM public.workspace_provisioning_queue q
+         WHERE q.id = m.failed AND q.status = 'failed'
+        ON CONFLICT ON CONSTRAINT job_run_slot_key DO NOTHING;
+    END IF;
 
     INSERT INTO public.workspace_provisioning_queue AS q
            (organization_id, match_id, project_id, advisor_id, requested_by, status)
@@ -221,15 +225,14 @@ COMMENT ON FUNCTION steward.provision_enqueue(uuid) IS 'makes or renews the job 
 CREATE FUNCTION steward.match_finalized() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF steward.flag_is_on('advisor_auto_provision', NEW.project_id) THEN
+    IF OLD.status <> 'finalized' AND steward.flag_is_on('advisor_auto_provision', NEW.project_id) THEN
         PERFORM steward.provision_enqueue(NEW.id);
     END IF;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION steward.match_finalized() IS 'queues the workspace of a match where the flag is on for its project';
 CREATE TRIGGER match_finalized AFTER UPDATE OF status ON public.advisor_match_requests
-    FOR EACH ROW WHEN (NEW.status = 'finalized' AND OLD.status IS DISTINCT FROM NEW.status)
-    EXECUTE FUNCTION steward.match_finalized();
+    FOR EACH ROW WHEN (NEW.status = 'finalized') EXECUTE FUNCTION steward.match_finalized();
 COMMENT ON TRIGGER match_finalized ON public.advisor_match_requests IS 'finalized and queued in one transaction, whoever finalizes';
 
 SELECT steward.quarantine_restore('public.workspace_provisioning_queue');

@@ -80,8 +80,11 @@ $$;
 COMMENT ON FUNCTION steward.api_undone(text) IS 'the answer of an operation that was cancelled, timed out or gave way to others';
 GRANT EXECUTE ON FUNCTION steward.api_undone(text) TO authenticated, service_role;
 
+-- Planned once: the planner takes a plan of its own for each call to be cheaper,
+-- without what planning costs, and auth.uid() is planned anew whenever the search
+-- path is another one than at the call before.
 CREATE FUNCTION steward.match_decision(request jsonb, side text) RETURNS TABLE (status int, headers jsonb, body jsonb)
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     correlation text := COALESCE(request ->> 'correlation_id', gen_random_uuid()::text);
     field       text;
@@ -160,13 +163,13 @@ COMMENT ON FUNCTION steward.match_decision(jsonb, text) IS 'checks the request o
 GRANT EXECUTE ON FUNCTION steward.match_decision(jsonb, text) TO authenticated, service_role;
 
 CREATE FUNCTION api.match_client_decision(request jsonb) RETURNS TABLE (status int, headers jsonb, body jsonb)
-    LANGUAGE sql AS $$ SELECT d.* FROM steward.match_decision(request, 'client') d $$;
+    LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY SELECT d.* FROM steward.match_decision(request, 'client') d; END $$;
 COMMENT ON FUNCTION api.match_client_decision(jsonb) IS
     'the project owner approves or declines a match: {match_id, decision: approved|declined|approve|decline, reason?}';
 GRANT EXECUTE ON FUNCTION api.match_client_decision(jsonb) TO authenticated, service_role;
 
 CREATE FUNCTION api.match_advisor_decision(request jsonb) RETURNS TABLE (status int, headers jsonb, body jsonb)
-    LANGUAGE sql AS $$ SELECT d.* FROM steward.match_decision(request, 'advisor') d $$;
+    LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY SELECT d.* FROM steward.match_decision(request, 'advisor') d; END $$;
 COMMENT ON FUNCTION api.match_advisor_decision(jsonb) IS
     'the matched advisor accepts or declines: {match_id, decision: approved|declined|approve|decline, reason?}';
 GRANT EXECUTE ON FUNCTION api.match_advisor_decision(jsonb) TO authenticated, service_role;

@@ -3,7 +3,7 @@
 \ir setup.psql
 CREATE EXTENSION IF NOT EXISTS dblink;
 
-SELECT plan(34);
+SELECT plan(46);
 
 SELECT pg_temp.person() AS client, pg_temp.person() AS advisor
 \gset
@@ -44,6 +44,9 @@ SELECT updated_at AS before FROM project_advisors
 SET steward.clock_offset = '2 minutes';
 UPDATE project_advisors SET metadata = '{"a": 1}';
 SELECT ok(updated_at > :'before', 'of an advisor too') FROM project_advisors;
+SELECT throws_ok(format('UPDATE project_advisors SET workspace_permissions = %L', p), '23514', NULL, format('permissions %s', p))
+  FROM unnest('{"{}","{\"view_code\": true}","{\"view_logs\": true}","[\"view_code\", \"view_logs\"]","\"view_code\"","null"}'::text[]) p;
+SELECT lives_ok($$UPDATE project_advisors SET workspace_permissions = '{"view_code": false, "view_logs": null, "more": 1}'$$, 'permissions that name both are fine');
 SELECT ok(reltuples >= 0, relname || ' was analysed by the migration') FROM pg_class WHERE oid = 'workspace_provisioning_queue'::regclass;
 
 -- A job written by hand is picked up, and wakes the workers.
@@ -64,6 +67,22 @@ VALUES (:'match', :'project', :'advisor', :'client', 'pending', 0, now());
 SELECT is(pg_temp.heard(), 1::bigint, 'a job by hand sends one nudge');
 SELECT is(completed, 1, 'and is done') FROM steward.provision_batch('test', 5);
 SELECT is(pg_temp.heard(), 0::bigint, 'completing it sends none');
+SELECT count(pg_temp.approved_match(pg_temp.project(:'client'), :'advisor')) FROM generate_series(1, 4);
+INSERT INTO workspace_provisioning_queue (match_id, project_id, advisor_id, requested_by, status)
+SELECT id, project_id, matched_advisor_id, requested_by, 'failed' FROM advisor_match_requests m
+ WHERE status = 'client_approved' AND NOT EXISTS (SELECT FROM workspace_provisioning_queue q WHERE q.match_id = m.id) LIMIT 2;
+SELECT is(pg_temp.heard(), 0::bigint, 'jobs that do not wait send none');
+INSERT INTO workspace_provisioning_queue (match_id, project_id, advisor_id, requested_by, status)
+SELECT id, project_id, matched_advisor_id, requested_by, 'pending' FROM advisor_match_requests m
+ WHERE status = 'client_approved' AND NOT EXISTS (SELECT FROM workspace_provisioning_queue q WHERE q.match_id = m.id);
+SELECT is(pg_temp.heard(), 1::bigint, 'several that do send one');
+DELETE FROM workspace_provisioning_queue;
+UPDATE advisor_match_requests SET status = status WHERE status = 'finalized';
+SELECT is((SELECT count(*) FROM workspace_provisioning_queue), 0::bigint, 'a finalized match that is finalized again has no second job');
+SELECT is(pg_temp.heard(), 0::bigint, 'and sends none');
+UPDATE advisor_match_requests SET status = 'finalized' WHERE status = 'client_approved';
+SELECT is(pg_temp.heard(), 1::bigint, 'several that are finalized in one statement send one');
+SELECT steward.provision_batch('test', 50);
 UPDATE workspace_provisioning_queue SET status = 'pending';
 SELECT is(pg_temp.heard(), 1::bigint, 'several that become pending in one statement send one');
 UPDATE workspace_provisioning_queue SET next_retry_at = next_retry_at + interval '1 hour';
