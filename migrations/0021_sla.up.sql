@@ -226,7 +226,10 @@ COMMENT ON FUNCTION steward.sla_claim(text, int, timestamptz) IS
 CREATE FUNCTION steward.sla_breach(items uuid[], places tid[], stamp timestamptz, OUT done int, OUT unserved int)
     LANGUAGE plpgsql AS $$
 DECLARE
-    late uuid[];
+    -- Ids are random in front and counted behind, which makes those of a turn neighbours, too.
+    run       text := left(gen_random_uuid()::text, 24);
+    other_run text := left(gen_random_uuid()::text, 24);
+    late      uuid[];
 BEGIN
     WITH due AS MATERIALIZED (
         SELECT a.ctid AS place, a.id, a.organization_id, a.unit_id, a.assignee_id, a.work_item_id, a.work_item_type, a.sla_deadline
@@ -237,8 +240,10 @@ BEGIN
                   FROM (SELECT DISTINCT x.organization_id, x.unit_id, x.assignee_id FROM due x) d) w
          CROSS JOIN LATERAL steward.escalation_recipients(w.organizations, w.units, w.people) r
     ), resolved AS MATERIALIZED (
-        -- FULL, because it cannot be a nested loop, which a low estimate would make it.
-        SELECT d.*, r.recipient_id
+        -- FULL, because it cannot be a nested loop, which a low estimate would make it.  In the
+        -- order of units and people, for so neighbours meet in the indexes of what is written.
+        SELECT d.*, r.recipient_id,
+               (run || lpad(to_hex(row_number() OVER (ORDER BY d.unit_id, d.assignee_id)), 12, '0'))::uuid AS event_id
           FROM due d FULL JOIN answer r
             ON r.organization_id = d.organization_id AND r.unit_id = d.unit_id AND r.user_id = d.assignee_id
     ), stamped AS (
@@ -248,16 +253,16 @@ BEGIN
           FROM resolved r WHERE a.ctid = r.place
     ), event AS (
         INSERT INTO public.escalation_events
-               (organization_id, assignment_id, work_item_id, work_item_type, unit_id, escalated_from_id, escalated_to_id,
+               (id, organization_id, assignment_id, work_item_id, work_item_type, unit_id, escalated_from_id, escalated_to_id,
                 reason, sla_deadline, escalated_at)
-        SELECT r.organization_id, r.id, r.work_item_id, r.work_item_type, r.unit_id, r.assignee_id, r.recipient_id,
+        SELECT r.event_id, r.organization_id, r.id, r.work_item_id, r.work_item_type, r.unit_id, r.assignee_id, r.recipient_id,
                'sla_breach', r.sla_deadline, stamp
           FROM resolved r
         ON CONFLICT (assignment_id, sla_deadline) DO NOTHING
         RETURNING id, organization_id, assignment_id, work_item_id, work_item_type, escalated_from_id, escalated_to_id, sla_deadline
     ), told AS (
-        INSERT INTO public.notification_outbox (organization_id, recipient_id, notification_type, delivery_method, payload)
-        SELECT e.organization_id, t.recipient, 'sla_escalation', 'in_app',
+        INSERT INTO public.notification_outbox (id, organization_id, recipient_id, notification_type, delivery_method, payload)
+        SELECT (t.run || right(e.id::text, 12))::uuid, e.organization_id, t.recipient, 'sla_escalation', 'in_app',
                jsonb_set(jsonb_object(ARRAY['reference_type', 'assignment', 'reference_id', e.assignment_id::text,
                    'message_en', t.en, 'message_ar', t.ar]), '{metadata}', w.metadata)
           FROM event e
@@ -269,14 +274,14 @@ BEGIN
                           'escalated_from_id', e.escalated_from_id::text, 'escalated_to_id', e.escalated_to_id::text])
                       || CASE WHEN m.age > 60 THEN jsonb_build_object('late_seconds', m.age) ELSE '{}' END AS metadata OFFSET 0) w
          CROSS JOIN LATERAL (VALUES
-               (e.escalated_from_id,
+               (run, e.escalated_from_id,
                 format('Your %s %s missed its deadline of %s%s', e.work_item_type, e.work_item_id, m.deadline,
                        CASE WHEN e.escalated_to_id IS NOT NULL THEN ' and was escalated to supervisor' END),
                 format('تجاوز العنصر %s موعده النهائي %s%s', e.work_item_id, m.deadline,
                        CASE WHEN e.escalated_to_id IS NOT NULL THEN ' وتم تصعيده إلى المشرف' END)),
-               (e.escalated_to_id,
+               (other_run, e.escalated_to_id,
                 format('You have an escalated assignment: %s %s missed its deadline of %s', e.work_item_type, e.work_item_id, m.deadline),
-                format('لديك مهمة مصعّدة: تجاوز العنصر %s موعده النهائي %s', e.work_item_id, m.deadline))) t(recipient, en, ar)
+                format('لديك مهمة مصعّدة: تجاوز العنصر %s موعده النهائي %s', e.work_item_id, m.deadline))) t(run, recipient, en, ar)
          WHERE t.recipient IS NOT NULL
     )
     SELECT count(*), count(*) FILTER (WHERE e.escalated_to_id IS NULL),
