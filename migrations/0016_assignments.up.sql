@@ -1,6 +1,7 @@
 -- Who works on what until when.  Two clocks run on an assignment: it is warned about
--- at warn_at and breaches at sla_deadline; both are stored, and indexed while they
--- can still come true, so that looking for what is due costs nothing when nothing is.
+-- at warn_at and breaches at sla_deadline; both are stored, and the next that can
+-- still come true is in assignment_due, so that looking for what is due costs nothing
+-- when nothing is, and stamping what was touches no index.
 
 CREATE TABLE public.assignments (
     id                      uuid                     PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -39,21 +40,14 @@ CREATE TABLE public.assignments (
         REFERENCES public.organizational_units (organization_id, id) ON DELETE SET NULL (target_unit_id),
     CONSTRAINT assignments_escalated_check CHECK (escalated_at >= sla_started_at),
     CONSTRAINT assignments_completed_check CHECK (completed_at >= sla_started_at)
-) WITH (
-    fillfactor = 80,
-    -- A look for what is due walks past everything that was due since the last vacuum of the index.
-    autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_scale_factor = 0.02, vacuum_index_cleanup = on
-);
+) WITH (fillfactor = 80);
 CREATE UNIQUE INDEX idx_assignments_active_unique ON public.assignments (organization_id, work_item_id, work_item_type)
     WHERE status IN ('assigned', 'in_progress');
 CREATE INDEX idx_assignments_assignee_status_sla ON public.assignments (assignee_id, status, sla_deadline);
 CREATE INDEX idx_assignments_unit ON public.assignments (unit_id, sla_deadline);
 CREATE INDEX idx_assignments_status_sla_covering ON public.assignments (status, sla_deadline) INCLUDE (assignee_id, priority)
     WHERE status IN ('assigned', 'in_progress');
-CREATE INDEX idx_assignments_sla_partial ON public.assignments (sla_deadline)
-    WHERE status IN ('assigned', 'in_progress') AND breached_at IS NULL;
-CREATE INDEX idx_assignments_sla_warning ON public.assignments (warn_at)
-    WHERE status IN ('assigned', 'in_progress') AND warning_sent_at IS NULL;
+CREATE INDEX idx_assignments_sla_partial ON public.assignments (sla_deadline) WHERE status IN ('assigned', 'in_progress');
 CREATE INDEX idx_assignments_completed ON public.assignments (completed_at) WHERE status IN ('completed', 'cancelled');
 -- Deleting a user would read the whole table once for each of these; few rows have any of them.
 -- A target many have, so deleting a unit reads it once: an index would add a tenth to every write.
@@ -74,11 +68,90 @@ COMMENT ON INDEX public.idx_assignments_active_unique IS 'a work item is with on
 COMMENT ON INDEX public.idx_assignments_assignee_status_sla IS 'my work by deadline';
 COMMENT ON INDEX public.idx_assignments_unit IS 'a unit''s work by deadline';
 COMMENT ON INDEX public.idx_assignments_status_sla_covering IS 'open work by deadline, for reports, from the index alone';
-COMMENT ON INDEX public.idx_assignments_sla_partial IS 'the next breach';
-COMMENT ON INDEX public.idx_assignments_sla_warning IS 'the next warning';
+COMMENT ON INDEX public.idx_assignments_sla_partial IS 'open work by deadline, a page at a time';
 COMMENT ON INDEX public.idx_assignments_assigned_by IS 'what deleting a user looks through';
 COMMENT ON INDEX public.idx_assignments_reassigned IS 'what deleting a user looks through';
 COMMENT ON INDEX public.idx_assignments_completed IS 'what is old enough to be archived';
+
+-- An index by hand, and never the truth: whoever finds an assignment here looks at it
+-- under its lock.  An index of assignments themselves would have what is stamped in its
+-- condition, and then each stamp makes an entry in every index of the row.
+CREATE TABLE steward.assignment_due (
+    due_at        timestamptz NOT NULL,
+    assignment_id uuid        NOT NULL,
+    PRIMARY KEY (due_at, assignment_id)
+) WITH (
+    -- A look for what is due walks past everything that was due since the last vacuum of the index.
+    autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0.01, vacuum_index_cleanup = on
+);
+COMMENT ON TABLE steward.assignment_due IS
+    'when the monitor looks at an open assignment next: whatever is to come is in it, and what is in it besides is looked at once for nothing';
+SELECT steward.protect('steward.assignment_due');
+REVOKE ALL ON steward.assignment_due FROM service_role;
+
+CREATE FUNCTION steward.due_at(status public.assignment_status, warn_at timestamptz, warning_sent_at timestamptz,
+                               sla_deadline timestamptz, breached_at timestamptz) RETURNS timestamptz
+    LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN status IN ('assigned', 'in_progress')
+                THEN LEAST(CASE WHEN warning_sent_at IS NULL THEN warn_at END, CASE WHEN breached_at IS NULL THEN sla_deadline END) END
+$$;
+COMMENT ON FUNCTION steward.due_at(public.assignment_status, timestamptz, timestamptz, timestamptz, timestamptz) IS
+    'the next moment at which something has to be done about an assignment, NULL when there is none';
+
+-- The monitor looks every thirty seconds whatever happens, so only what lies nearer needs a call.
+CREATE FUNCTION steward.assignment_watch() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    next timestamptz;
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        TRUNCATE steward.assignment_due;
+        RETURN NULL;
+    END IF;
+    IF TG_OP <> 'INSERT' THEN
+        -- It may be there for either, since who stamps does not come by here.
+        DELETE FROM steward.assignment_due d WHERE d.due_at = ANY (ARRAY[OLD.warn_at, OLD.sla_deadline]) AND d.assignment_id = OLD.id;
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        next := steward.due_at(NEW.status, NEW.warn_at, NEW.warning_sent_at, NEW.sla_deadline, NEW.breached_at);
+    END IF;
+    IF next IS NOT NULL THEN
+        INSERT INTO steward.assignment_due (due_at, assignment_id) VALUES (next, NEW.id) ON CONFLICT DO NOTHING;
+        IF next <= steward.now() + interval '40 s' THEN
+            PERFORM pg_notify('steward_sla', '');
+        END IF;
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION steward.assignment_watch() IS
+    'keeps assignment_due, and wakes the monitor, on the channel steward_sla, where something is due before it looks by itself';
+CREATE TRIGGER assignment_watch AFTER INSERT OR DELETE ON public.assignments
+    FOR EACH ROW EXECUTE FUNCTION steward.assignment_watch();
+COMMENT ON TRIGGER assignment_watch ON public.assignments IS 'keeps the moments that are to come';
+CREATE TRIGGER assignment_watch_none AFTER TRUNCATE ON public.assignments EXECUTE FUNCTION steward.assignment_watch();
+COMMENT ON TRIGGER assignment_watch_none ON public.assignments IS 'keeps the moments that are to come';
+-- Not when a stamp is set: the monitor has taken out what it looks at, and what somebody
+-- else stamps it finds done when it looks, which is no later than what comes next.
+CREATE TRIGGER assignment_watch_change
+    AFTER UPDATE OF assignee_id, status, priority, work_item_type, assigned_at, sla_started_at, warn_at, sla_deadline, warning_sent_at, breached_at
+    ON public.assignments
+    FOR EACH ROW WHEN ((NEW.status = ANY ('{assigned,in_progress}')) <> (OLD.status = ANY ('{assigned,in_progress}'))
+                       OR NEW.warn_at <> OLD.warn_at OR NEW.sla_deadline <> OLD.sla_deadline
+                       OR (NEW.warning_sent_at IS NULL AND OLD.warning_sent_at IS NOT NULL)
+                       OR (NEW.breached_at IS NULL AND OLD.breached_at IS NOT NULL))
+    EXECUTE FUNCTION steward.assignment_watch();
+COMMENT ON TRIGGER assignment_watch_change ON public.assignments IS 'keeps the moments that are to come';
+
+CREATE FUNCTION steward.watch_again(items uuid[]) RETURNS void
+    LANGUAGE sql AS $$
+    INSERT INTO steward.assignment_due (due_at, assignment_id)
+    SELECT w.due_at, w.id
+      FROM (SELECT a.id, steward.due_at(a.status, a.warn_at, a.warning_sent_at, a.sla_deadline, a.breached_at) AS due_at
+              FROM public.assignments a WHERE a.id = ANY (items)) w
+     WHERE w.due_at IS NOT NULL
+    ON CONFLICT DO NOTHING
+$$;
+COMMENT ON FUNCTION steward.watch_again(uuid[]) IS 'puts assignments that the caller has locked into assignment_due again';
 
 CREATE FUNCTION steward.item_lock_key(organization uuid, work_item text, kind public.work_item_type) RETURNS bigint
     LANGUAGE sql STABLE AS $$ SELECT hashtextextended(organization || '/' || kind || '/' || work_item, 20) $$;
@@ -409,6 +482,7 @@ CREATE FUNCTION steward.recount_assignments(repair boolean DEFAULT true)
 DECLARE
     units    uuid[] := '{}';
     profiles uuid[] := '{}';
+    watched  uuid[] := '{}';
     drift    record;
 BEGIN
     FOR drift IN
@@ -434,19 +508,32 @@ BEGIN
                  WHERE (h.share, h.breadth, h.last_assigned_at) IS DISTINCT FROM (r.share, r.breadth, r.last_assigned_at)
                  GROUP BY 1, 2) d
           JOIN public.staff_profiles p ON p.organization_id = d.organization_id AND p.user_id = d.user_id
+        UNION ALL
+        SELECT 'due', a.id, a.id, 0, 1
+          FROM (SELECT x.id, steward.due_at(x.status, x.warn_at, x.warning_sent_at, x.sla_deadline, x.breached_at) AS due_at
+                  FROM public.assignments x WHERE x.status IN ('assigned', 'in_progress')) a
+         WHERE a.due_at IS NOT NULL
+           AND NOT EXISTS (SELECT FROM steward.assignment_due d WHERE d.assignment_id = a.id AND d.due_at <= a.due_at)
+        UNION ALL
+        SELECT 'due', d.assignment_id, d.assignment_id, 1, 0
+          FROM steward.assignment_due d WHERE NOT EXISTS (SELECT FROM public.assignments a WHERE a.id = d.assignment_id)
     LOOP
         what := drift.kind;
         id := drift.shown;
         stored := drift.stored;
         counted := drift.counted;
         RETURN NEXT;
-        IF drift.kind = 'unit' THEN
-            units := units || drift.key;
-        ELSE
-            profiles := profiles || drift.key;
-        END IF;
+        CASE drift.kind
+            WHEN 'unit' THEN units := units || drift.key;
+            WHEN 'person', 'ranks' THEN profiles := profiles || drift.key;
+            WHEN 'due' THEN watched := watched || drift.key;
+        END CASE;
     END LOOP;
     IF repair THEN
+        PERFORM FROM public.assignments a WHERE a.id = ANY (watched) ORDER BY a.id FOR NO KEY UPDATE;
+        PERFORM steward.watch_again(watched);
+        DELETE FROM steward.assignment_due d
+         WHERE d.assignment_id = ANY (watched) AND NOT EXISTS (SELECT FROM public.assignments a WHERE a.id = d.assignment_id);
         -- An assignment and its counts change in one transaction, so what is counted while the
         -- row is locked is exact: what others have not committed they have not counted either.
         PERFORM FROM public.organizational_units u WHERE u.id = ANY (units) ORDER BY u.id FOR NO KEY UPDATE;
@@ -472,7 +559,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION steward.recount_assignments(boolean) IS
-    'compares every count with the assignments, and everybody''s ranks in skill_holder with the profile (of these stored is how many are wrong); returns what differs, and unless told not to sets it right';
+    'compares every count with the assignments, everybody''s ranks in skill_holder with the profile (of these stored is how many are wrong), and what is due with what the monitor will look at; returns what differs, and unless told not to sets it right';
 GRANT EXECUTE ON FUNCTION steward.recount_assignments(boolean) TO steward_worker;
 
 CREATE TABLE public.assignment_history (
@@ -530,5 +617,9 @@ REVOKE UPDATE, DELETE ON public.assignment_history FROM service_role;
 
 SELECT steward.quarantine_restore('public.assignments');
 SELECT steward.quarantine_restore('public.assignment_history');
+SELECT steward.watch_again(ARRAY(SELECT a.id FROM public.assignments a));
+-- Also for whoever loads work past the other triggers: what is not watched is never escalated.
+ALTER TABLE public.assignments ENABLE ALWAYS TRIGGER assignment_watch, ENABLE ALWAYS TRIGGER assignment_watch_change,
+    ENABLE ALWAYS TRIGGER assignment_watch_none;
 SELECT setval(pg_get_serial_sequence('public.assignment_history', 'id'), COALESCE(max(id), 0) + 1, false)
   FROM public.assignment_history;

@@ -158,26 +158,45 @@ COMMENT ON FUNCTION steward.sla_alert(text, uuid[], uuid[], text[], text[], bigi
     'tells the administrators of the installation; one element per item';
 
 -- -------------------------------------------------------------------- the steps
+-- What is locked is looked at again: assignment_due only says where to look.  It is taken
+-- out of there, and whatever of it stays to be watched is put back by the turn.  Places
+-- are those of the rows, which are locked and so stay there.  Of how many are due the
+-- planner knows nothing, and would read all that are open.
+CREATE FUNCTION steward.assignments_claim(most int, stamp timestamptz, OUT breaches uuid[], OUT breach_places tid[],
+                                          OUT warnings uuid[], OUT warning_places tid[], OUT others uuid[])
+    LANGUAGE plpgsql
+    SET enable_hashjoin = off
+    SET enable_mergejoin = off
+    AS $$
+BEGIN
+    WITH seen AS MATERIALIZED (
+        SELECT d.ctid AS due, a.ctid AS place, a.id,
+               CASE WHEN a.status NOT IN ('assigned', 'in_progress') THEN NULL
+                    WHEN a.breached_at IS NULL AND a.sla_deadline <= stamp THEN 'breach'
+                    WHEN a.warning_sent_at IS NULL AND a.warn_at <= stamp THEN 'warning' END AS step
+          FROM steward.assignment_due d JOIN public.assignments a ON a.id = d.assignment_id
+         WHERE d.due_at <= stamp
+           AND (a.id, CASE WHEN a.breached_at IS NULL AND a.sla_deadline <= stamp THEN 'breach' ELSE 'warning' END)
+               NOT IN (SELECT t.item, t.step FROM steward.sla_trouble t WHERE t.retry_at > stamp)
+         ORDER BY d.due_at LIMIT most FOR NO KEY UPDATE OF a SKIP LOCKED
+    ), taken AS (
+        DELETE FROM steward.assignment_due d USING seen s WHERE d.ctid = s.due
+    )
+    SELECT array_agg(s.id) FILTER (WHERE s.step = 'breach'), array_agg(s.place) FILTER (WHERE s.step = 'breach'),
+           array_agg(s.id) FILTER (WHERE s.step = 'warning'), array_agg(s.place) FILTER (WHERE s.step = 'warning'),
+           array_agg(s.id) FILTER (WHERE s.step IS NULL)
+      INTO breaches, breach_places, warnings, warning_places, others
+      FROM seen s;
+END $$;
+COMMENT ON FUNCTION steward.assignments_claim(int, timestamptz) IS
+    'locks and takes out assignments that are due, the longest due first, and passes over what somebody else holds; others: those that are not due after all';
+
 CREATE FUNCTION steward.sla_claim(step text, most int, stamp timestamptz) RETURNS uuid[]
     LANGUAGE plpgsql AS $$
 DECLARE
     items uuid[];
 BEGIN
     CASE step
-    WHEN 'breach' THEN
-        SELECT array_agg(d.id) INTO items FROM (
-            SELECT a.id FROM public.assignments a
-             WHERE a.status IN ('assigned', 'in_progress') AND a.breached_at IS NULL AND a.sla_deadline <= stamp
-               AND (SELECT t.retry_at FROM steward.sla_trouble t
-                     WHERE t.item = a.id AND t.step = 'breach' AND t.retry_at > stamp) IS NULL
-             ORDER BY a.sla_deadline LIMIT most FOR NO KEY UPDATE OF a SKIP LOCKED) d;
-    WHEN 'warning' THEN
-        SELECT array_agg(d.id) INTO items FROM (
-            SELECT a.id FROM public.assignments a
-             WHERE a.status IN ('assigned', 'in_progress') AND a.warning_sent_at IS NULL AND a.warn_at <= stamp
-               AND (SELECT t.retry_at FROM steward.sla_trouble t
-                     WHERE t.item = a.id AND t.step = 'warning' AND t.retry_at > stamp) IS NULL
-             ORDER BY a.warn_at LIMIT most FOR NO KEY UPDATE OF a SKIP LOCKED) d;
     WHEN 'return' THEN
         SELECT array_agg(d.id) INTO items FROM (
             SELECT p.id FROM public.staff_profiles p
@@ -203,28 +222,32 @@ BEGIN
     RETURN items;
 END $$;
 COMMENT ON FUNCTION steward.sla_claim(text, int, timestamptz) IS
-    'locks what is due for a step, the longest due first, and passes over what somebody else holds; NULL when there is nothing';
+    'locks what else is due for a step, the longest due first, and passes over what somebody else holds; NULL when there is nothing';
 
 -- An event that somebody wrote for this deadline already is not written twice, and
 -- nobody hears of it twice; the item is stamped all the same.  What was never
 -- warned about counts as warned: being told of the breach says it all.
-CREATE FUNCTION steward.sla_breach(items uuid[], stamp timestamptz, OUT done int, OUT unserved int)
+CREATE FUNCTION steward.sla_breach(items uuid[], places tid[], stamp timestamptz, OUT done int, OUT unserved int)
     LANGUAGE plpgsql AS $$
 DECLARE
-    late uuid[];
+    -- Ids are random in front and counted behind, which makes those of a turn neighbours, too.
+    run       text := left(gen_random_uuid()::text, 24);
+    other_run text := left(gen_random_uuid()::text, 24);
+    late      uuid[];
 BEGIN
     WITH due AS MATERIALIZED (
-        -- They are locked, so they stay in their place.
         SELECT a.ctid AS place, a.id, a.organization_id, a.unit_id, a.assignee_id, a.work_item_id, a.work_item_type, a.sla_deadline
-          FROM public.assignments a WHERE a.id = ANY (items)
+          FROM public.assignments a WHERE a.ctid = ANY (places)
     ), answer AS (
         SELECT r.*
           FROM (SELECT array_agg(d.organization_id) AS organizations, array_agg(d.unit_id) AS units, array_agg(d.assignee_id) AS people
                   FROM (SELECT DISTINCT x.organization_id, x.unit_id, x.assignee_id FROM due x) d) w
          CROSS JOIN LATERAL steward.escalation_recipients(w.organizations, w.units, w.people) r
     ), resolved AS MATERIALIZED (
-        -- FULL, because it cannot be a nested loop, which a low estimate would make it.
-        SELECT d.*, r.recipient_id
+        -- FULL, because it cannot be a nested loop, which a low estimate would make it.  In the
+        -- order of units and people, for so neighbours meet in the indexes of what is written.
+        SELECT d.*, r.recipient_id,
+               (run || lpad(to_hex(row_number() OVER (ORDER BY d.unit_id, d.assignee_id)), 12, '0'))::uuid AS event_id
           FROM due d FULL JOIN answer r
             ON r.organization_id = d.organization_id AND r.unit_id = d.unit_id AND r.user_id = d.assignee_id
     ), stamped AS (
@@ -234,16 +257,16 @@ BEGIN
           FROM resolved r WHERE a.ctid = r.place
     ), event AS (
         INSERT INTO public.escalation_events
-               (organization_id, assignment_id, work_item_id, work_item_type, unit_id, escalated_from_id, escalated_to_id,
+               (id, organization_id, assignment_id, work_item_id, work_item_type, unit_id, escalated_from_id, escalated_to_id,
                 reason, sla_deadline, escalated_at)
-        SELECT r.organization_id, r.id, r.work_item_id, r.work_item_type, r.unit_id, r.assignee_id, r.recipient_id,
+        SELECT r.event_id, r.organization_id, r.id, r.work_item_id, r.work_item_type, r.unit_id, r.assignee_id, r.recipient_id,
                'sla_breach', r.sla_deadline, stamp
           FROM resolved r
         ON CONFLICT (assignment_id, sla_deadline) DO NOTHING
         RETURNING id, organization_id, assignment_id, work_item_id, work_item_type, escalated_from_id, escalated_to_id, sla_deadline
     ), told AS (
-        INSERT INTO public.notification_outbox (organization_id, recipient_id, notification_type, delivery_method, payload)
-        SELECT e.organization_id, t.recipient, 'sla_escalation', 'in_app',
+        INSERT INTO public.notification_outbox (id, organization_id, recipient_id, notification_type, delivery_method, payload)
+        SELECT (t.run || right(e.id::text, 12))::uuid, e.organization_id, t.recipient, 'sla_escalation', 'in_app',
                jsonb_set(jsonb_object(ARRAY['reference_type', 'assignment', 'reference_id', e.assignment_id::text,
                    'message_en', t.en, 'message_ar', t.ar]), '{metadata}', w.metadata)
           FROM event e
@@ -255,14 +278,14 @@ BEGIN
                           'escalated_from_id', e.escalated_from_id::text, 'escalated_to_id', e.escalated_to_id::text])
                       || CASE WHEN m.age > 60 THEN jsonb_build_object('late_seconds', m.age) ELSE '{}' END AS metadata OFFSET 0) w
          CROSS JOIN LATERAL (VALUES
-               (e.escalated_from_id,
+               (run, e.escalated_from_id,
                 format('Your %s %s missed its deadline of %s%s', e.work_item_type, e.work_item_id, m.deadline,
                        CASE WHEN e.escalated_to_id IS NOT NULL THEN ' and was escalated to supervisor' END),
                 format('تجاوز العنصر %s موعده النهائي %s%s', e.work_item_id, m.deadline,
                        CASE WHEN e.escalated_to_id IS NOT NULL THEN ' وتم تصعيده إلى المشرف' END)),
-               (e.escalated_to_id,
+               (other_run, e.escalated_to_id,
                 format('You have an escalated assignment: %s %s missed its deadline of %s', e.work_item_type, e.work_item_id, m.deadline),
-                format('لديك مهمة مصعّدة: تجاوز العنصر %s موعده النهائي %s', e.work_item_id, m.deadline))) t(recipient, en, ar)
+                format('لديك مهمة مصعّدة: تجاوز العنصر %s موعده النهائي %s', e.work_item_id, m.deadline))) t(run, recipient, en, ar)
          WHERE t.recipient IS NOT NULL
     )
     SELECT count(*), count(*) FILTER (WHERE e.escalated_to_id IS NULL),
@@ -283,18 +306,18 @@ BEGIN
           WHERE e.assignment_id = ANY (items) AND e.reason = 'sla_breach' AND e.escalated_at = stamp AND e.escalated_to_id IS NULL;
     END IF;
 END $$;
-COMMENT ON FUNCTION steward.sla_breach(uuid[], timestamptz) IS
+COMMENT ON FUNCTION steward.sla_breach(uuid[], tid[], timestamptz) IS
     'escalates claimed assignments: event, stamps and two notices each; unserved: those that nobody could be told of but the administrators';
 
 -- What is past its deadline by now is stamped without a word: its breach is, or
 -- was, told instead.
-CREATE FUNCTION steward.sla_warn(items uuid[], stamp timestamptz, OUT done int)
+CREATE FUNCTION steward.sla_warn(places tid[], stamp timestamptz, OUT done int)
     LANGUAGE plpgsql AS $$
 DECLARE
     late uuid[];
 BEGIN
     WITH stamped AS (
-        UPDATE public.assignments a SET warning_sent_at = stamp WHERE a.id = ANY (items)
+        UPDATE public.assignments a SET warning_sent_at = stamp WHERE a.ctid = ANY (places)
         RETURNING a.id, a.organization_id, a.assignee_id, a.work_item_id, a.work_item_type, a.priority, a.warn_at, a.sla_deadline
     ), told AS (
         INSERT INTO public.notification_outbox (organization_id, recipient_id, notification_type, delivery_method, payload)
@@ -315,7 +338,7 @@ BEGIN
         PERFORM steward.outbox_fold('sla_warning', late);
     END IF;
 END $$;
-COMMENT ON FUNCTION steward.sla_warn(uuid[], timestamptz) IS 'warns the assignees of claimed assignments, once for a deadline';
+COMMENT ON FUNCTION steward.sla_warn(tid[], timestamptz) IS 'warns the assignees of claimed assignments, once for a deadline';
 
 -- What waits has no assignee: whoever leads its unit can find capacity or give it
 -- to somebody by hand, and who asked for it is the other side.  What is for no unit
@@ -445,7 +468,8 @@ COMMENT ON FUNCTION steward.queue_warn(uuid[], timestamptz) IS
 -- Tries claimed items together, and when that raises in eighths, until what raises
 -- is alone.  That is put off, for longer each time, and an administrator hears of
 -- it: at once, or where others were only in the way, when it does not pass.
-CREATE FUNCTION steward.sla_step(step text, items uuid[], stamp timestamptz, worker text, OUT done int, OUT unserved int)
+CREATE FUNCTION steward.sla_step(step text, items uuid[], places tid[], stamp timestamptz, worker text,
+                                OUT done int, OUT unserved int, OUT troubled uuid[])
     LANGUAGE plpgsql AS $$
 DECLARE
     size    int := (cardinality(items) + 7) / 8;
@@ -459,9 +483,9 @@ BEGIN
     BEGIN
         CASE step
         WHEN 'breach' THEN
-            SELECT b.done, b.unserved INTO done, unserved FROM steward.sla_breach(items, stamp) b;
+            SELECT b.done, b.unserved INTO done, unserved FROM steward.sla_breach(items, places, stamp) b;
         WHEN 'warning' THEN
-            done := steward.sla_warn(items, stamp);
+            done := steward.sla_warn(places, stamp);
         WHEN 'return' THEN
             UPDATE public.staff_profiles SET availability_status = 'available', unavailable_until = NULL, unavailable_reason = NULL
              WHERE id = ANY (items);
@@ -471,7 +495,8 @@ BEGIN
         WHEN 'queued warning' THEN
             done := steward.queue_warn(items, stamp);
         END CASE;
-        DELETE FROM steward.sla_trouble t WHERE t.item = ANY (items) AND t.step = sla_step.step;
+        -- By what is tried again: there is next to nothing in it, and many items.
+        DELETE FROM steward.sla_trouble t WHERE t.retry_at <= stamp AND t.item = ANY (items) AND t.step = sla_step.step;
         RETURN;
     EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
         GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, problem = MESSAGE_TEXT;
@@ -483,14 +508,16 @@ BEGIN
     done := 0;
     IF cardinality(items) > 1 THEN
         WHILE first <= cardinality(items) LOOP
-            part := steward.sla_step(step, items[first:first + size - 1], stamp, worker);
+            part := steward.sla_step(step, items[first:first + size - 1], places[first:first + size - 1], stamp, worker);
             done := done + part.done;
             unserved := unserved + part.unserved;
+            troubled := troubled || part.troubled;
             first := first + size;
         END LOOP;
         RETURN;
     END IF;
 
+    troubled := items;
     RAISE WARNING 'SLA: the % of % could not be done: %', step, items[1], problem USING ERRCODE = state;
     INSERT INTO steward.sla_trouble AS t (item, step, retry_at, state, problem, worker)
     VALUES (items[1], step, stamp + interval '10 s', state, problem, worker)
@@ -512,8 +539,8 @@ BEGIN
         END;
     END IF;
 END $$;
-COMMENT ON FUNCTION steward.sla_step(text, uuid[], timestamptz, text) IS
-    'does a step for claimed items and leaves only those behind that cannot be done';
+COMMENT ON FUNCTION steward.sla_step(text, uuid[], tid[], timestamptz, text) IS
+    'does a step for claimed items and leaves only those behind that cannot be done, which are the troubled';
 
 -- What is due and still there is held by somebody else, and looked at again a second
 -- later.  Without the ORDER BY another index would be walked.
@@ -523,12 +550,7 @@ BEGIN
     RETURN ceil(extract(epoch FROM LEAST(n.moment, stamp + interval '1 day') - stamp) * 1000)
       FROM (SELECT min(m.moment) AS moment
               FROM (VALUES
-                   ((SELECT a.warn_at FROM public.assignments a
-                      WHERE a.status IN ('assigned', 'in_progress') AND a.warning_sent_at IS NULL AND a.warn_at > stamp
-                      ORDER BY a.warn_at LIMIT 1)),
-                   ((SELECT a.sla_deadline FROM public.assignments a
-                      WHERE a.status IN ('assigned', 'in_progress') AND a.breached_at IS NULL AND a.sla_deadline > stamp
-                      ORDER BY a.sla_deadline LIMIT 1)),
+                   ((SELECT d.due_at FROM steward.assignment_due d WHERE d.due_at > stamp ORDER BY d.due_at LIMIT 1)),
                    ((SELECT p.unavailable_until FROM public.staff_profiles p
                       WHERE p.availability_status <> 'available' AND p.unavailable_until > stamp
                       ORDER BY p.unavailable_until LIMIT 1)),
@@ -537,14 +559,10 @@ BEGIN
                    ((SELECT q.sla_deadline FROM public.assignment_queue q
                       WHERE q.breached_at IS NULL AND q.sla_deadline > stamp ORDER BY q.sla_deadline LIMIT 1)),
                    ((SELECT t.retry_at FROM steward.sla_trouble t WHERE t.retry_at > stamp ORDER BY t.retry_at LIMIT 1)),
-                   ((SELECT stamp + interval '1 s' FROM public.assignments a
-                      WHERE a.status IN ('assigned', 'in_progress') AND a.breached_at IS NULL AND a.sla_deadline <= stamp
-                        AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = a.id AND t.step = 'breach') IS NULL
-                      ORDER BY a.sla_deadline LIMIT 1)),
-                   ((SELECT stamp + interval '1 s' FROM public.assignments a
-                      WHERE a.status IN ('assigned', 'in_progress') AND a.warning_sent_at IS NULL AND a.warn_at <= stamp
-                        AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = a.id AND t.step = 'warning') IS NULL
-                      ORDER BY a.warn_at LIMIT 1)),
+                   ((SELECT stamp + interval '1 s' FROM steward.assignment_due d
+                      WHERE d.due_at <= stamp
+                        AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = d.assignment_id LIMIT 1) IS NULL
+                      ORDER BY d.due_at LIMIT 1)),
                    ((SELECT stamp + interval '1 s' FROM public.staff_profiles p
                       WHERE p.availability_status <> 'available' AND p.unavailable_until <= stamp
                         AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = p.id AND t.step = 'return') IS NULL
@@ -577,34 +595,48 @@ CREATE FUNCTION steward.sla_turn(worker text, most int)
 DECLARE
     stamp timestamptz := steward.now();
     room  int := LEAST(GREATEST(most, 1), 1000);
+    due   record;
+    again uuid[];
     items uuid[];
     step  text;
     part  record;
 BEGIN
     warned := 0; escalated := 0; unserved := 0; returned := 0;
+    due := steward.assignments_claim(room, stamp);
+    IF due.breaches IS NOT NULL THEN
+        part := steward.sla_step('breach', due.breaches, due.breach_places, stamp, worker);
+        escalated := part.done;
+        unserved := part.unserved;
+        again := part.troubled;
+    END IF;
+    IF due.warnings IS NOT NULL THEN
+        part := steward.sla_step('warning', due.warnings, due.warning_places, stamp, worker);
+        warned := part.done;
+    END IF;
+    again := again || due.warnings || due.others;
+    IF again IS NOT NULL THEN
+        PERFORM steward.watch_again(again);
+    END IF;
+    room := room - COALESCE(cardinality(due.breaches), 0) - COALESCE(cardinality(due.warnings), 0) - COALESCE(cardinality(due.others), 0);
     -- What waits comes last: whoever gives it away by hand holds units when he comes to it, and
     -- nothing after this waits for units.
-    FOREACH step IN ARRAY '{breach, warning, return, queued breach, queued warning}'::text[] LOOP
+    FOREACH step IN ARRAY '{return, queued breach, queued warning}'::text[] LOOP
+        EXIT WHEN room = 0;
         items := steward.sla_claim(step, room, stamp);
         CONTINUE WHEN items IS NULL;
-        part := steward.sla_step(step, items, stamp, worker);
-        CASE
-        WHEN step IN ('breach', 'queued breach') THEN
+        part := steward.sla_step(step, items, NULL, stamp, worker);
+        CASE step
+        WHEN 'queued breach' THEN
             escalated := escalated + part.done;
             unserved := unserved + part.unserved;
-        WHEN step IN ('warning', 'queued warning') THEN
+        WHEN 'queued warning' THEN
             warned := warned + part.done;
-        WHEN step = 'return' THEN
+        WHEN 'return' THEN
             returned := part.done;
         END CASE;
         room := room - cardinality(items);
-        IF room = 0 THEN
-            next_due_ms := 0;
-            RETURN NEXT;
-            RETURN;
-        END IF;
     END LOOP;
-    next_due_ms := steward.sla_next_due(stamp);
+    next_due_ms := CASE WHEN room = 0 THEN 0 ELSE steward.sla_next_due(stamp) END;
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION steward.sla_turn(text, int) IS
@@ -632,6 +664,7 @@ GRANT EXECUTE ON FUNCTION public.sla_check_and_escalate() TO steward_worker, ser
 
 -- ---------------------------------------------------------------- waking the monitor
 -- It looks every thirty seconds whatever happens, so only what lies nearer needs a call.
+-- Assignments call it themselves.
 CREATE FUNCTION steward.sla_wake() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -639,27 +672,6 @@ BEGIN
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION steward.sla_wake() IS 'wakes the monitor, on the channel steward_sla';
--- A condition of the trigger would be planned again by every insert.
-CREATE FUNCTION steward.sla_wake_new() RETURNS trigger
-    LANGUAGE plpgsql AS $$
-BEGIN
-    IF NEW.status IN ('assigned', 'in_progress') AND LEAST(NEW.warn_at, NEW.sla_deadline) <= steward.now() + interval '40 s' THEN
-        PERFORM pg_notify('steward_sla', '');
-    END IF;
-    RETURN NULL;
-END $$;
-COMMENT ON FUNCTION steward.sla_wake_new() IS 'wakes the monitor where new work is due before it looks by itself';
-CREATE TRIGGER sla_wake AFTER INSERT ON public.assignments FOR EACH ROW EXECUTE FUNCTION steward.sla_wake_new();
-COMMENT ON TRIGGER sla_wake ON public.assignments IS 'a deadline that comes soon';
-CREATE TRIGGER sla_wake_change
-    AFTER UPDATE OF assignee_id, status, priority, work_item_type, assigned_at, sla_started_at, warn_at, sla_deadline ON public.assignments
-    FOR EACH ROW WHEN (NEW.status IN ('assigned', 'in_progress')
-                       AND (NEW.warn_at <> OLD.warn_at OR NEW.sla_deadline <> OLD.sla_deadline OR OLD.status = 'pending'
-                            OR NEW.assignee_id <> OLD.assignee_id)
-                       AND ((NEW.warning_sent_at IS NULL AND NEW.warn_at <= steward.now() + interval '40 s')
-                            OR (NEW.breached_at IS NULL AND NEW.sla_deadline <= steward.now() + interval '40 s')))
-    EXECUTE FUNCTION steward.sla_wake();
-COMMENT ON TRIGGER sla_wake_change ON public.assignments IS 'a deadline that comes soon now, or to somebody who was not warned';
 CREATE TRIGGER sla_wake AFTER INSERT OR UPDATE OF priority, work_item_type, created_at, sla_deadline ON public.assignment_queue
     FOR EACH ROW WHEN (NEW.breached_at IS NULL
                        AND LEAST(CASE WHEN NEW.warning_sent_at IS NULL THEN NEW.warn_at END, NEW.sla_deadline) <= steward.now() + interval '40 s')

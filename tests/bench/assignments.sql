@@ -1,6 +1,6 @@
 -- What the assignment benchmark adds to a migrated database, as its
--- administrator: fast ways to fill it.  Triggers and keys rest meanwhile; what
--- they would have written is written here.
+-- administrator: fast ways to fill it.  Triggers and keys rest meanwhile, but for
+-- those of assignment_due; what the others would have written is written here.
 
 CREATE EXTENSION pg_prewarm;
 CREATE SCHEMA bench AUTHORIZATION steward_owner;

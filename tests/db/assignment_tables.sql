@@ -4,7 +4,7 @@
 \ir setup.psql
 \ir assignments.psql
 
-SELECT plan(243);
+SELECT plan(246);
 
 -- Words.
 SELECT is(enum_range(NULL::priority_level)::text, '{low,normal,high,urgent}', 'priorities rise, so DESC is urgent first');
@@ -349,6 +349,13 @@ SELECT set_eq('SELECT * FROM steward.recount_assignments(false)', format('VALUES
 SELECT is((SELECT count(*) FROM steward.recount_assignments()), 3::bigint, 'reported again');
 SELECT set_eq('SELECT * FROM steward.skill_holder', 'SELECT * FROM ranks', 'and repaired');
 SELECT is((SELECT count(*) FROM steward.recount_assignments()), 0::bigint, 'once');
+CREATE TEMP TABLE lost AS SELECT d.* FROM steward.assignment_due d ORDER BY d.due_at LIMIT 2;
+DELETE FROM steward.assignment_due d USING lost l WHERE d.assignment_id = l.assignment_id;
+INSERT INTO steward.assignment_due VALUES (steward.now(), md5('nothing')::uuid);
+SELECT set_eq('SELECT what, id, stored - counted AS drift FROM steward.recount_assignments()',
+    format('SELECT ''due'' AS what, assignment_id AS id, -1 AS drift FROM lost UNION ALL VALUES (''due'', %L::uuid, 1)', md5('nothing')), 'so is what nobody would look at, and what is not there any more');
+SELECT is_empty('SELECT FROM lost l WHERE NOT EXISTS (SELECT FROM steward.assignment_due d WHERE d.due_at = l.due_at AND d.assignment_id = l.assignment_id)', 'which is watched again'),
+       is((SELECT count(*) FROM steward.recount_assignments()), 0::bigint, 'and forgotten');
 
 -- Until a session waits for a lock.
 CREATE FUNCTION pg_temp.waits(session int) RETURNS void LANGUAGE plpgsql AS $$

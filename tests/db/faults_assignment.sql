@@ -291,8 +291,8 @@ SELECT pg_temp.fault(18, bool_and(j.status = 'completed'), 'and each can be run'
 SELECT pg_temp.fault(19, count(*) >= 40 AND bool_and(i.indisvalid AND i.indisready), 'every index exists and is valid')
   FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
  WHERE t.relname IN ('organizational_units', 'skills', 'staff_profiles', 'assignment_rules', 'sla_configs', 'assignments', 'assignment_queue', 'escalation_events', 'capacity_snapshots');
-SELECT pg_temp.fault(19, count(*) = 5, 'those with the seeds'' names too') FROM pg_indexes
- WHERE indexname IN ('idx_assignments_assignee_status_sla', 'idx_assignments_status_sla_covering', 'idx_assignments_sla_partial', 'idx_assignments_sla_warning', 'idx_escalation_date_reason');
+SELECT pg_temp.fault(19, count(*) = 4, 'those with the seeds'' names too') FROM pg_indexes
+ WHERE indexname IN ('idx_assignments_assignee_status_sla', 'idx_assignments_status_sla_covering', 'idx_assignments_sla_partial', 'idx_escalation_date_reason');
 SELECT pg_temp.fault(28, count(*) = 0, 'no index is the beginning of another: ' || COALESCE(string_agg(a.indexrelid::regclass || ' of ' || b.indexrelid::regclass, ', '), 'none'))
   FROM pg_index a JOIN pg_index b ON a.indrelid = b.indrelid AND a.indexrelid <> b.indexrelid
   JOIN pg_class t ON t.oid = a.indrelid JOIN pg_class ai ON ai.oid = a.indexrelid JOIN pg_class bi ON bi.oid = b.indexrelid
@@ -322,7 +322,7 @@ BEGIN
     END LOOP;
     RETURN whole;
 END $$;
-SELECT pg_temp.fault(23, pg_temp.plan_of('SELECT id FROM assignments WHERE status IN (''assigned'', ''in_progress'') AND warning_sent_at IS NULL AND warn_at <= steward.now() ORDER BY warn_at LIMIT 100') ~ 'Index Cond: \(warn_at <= ', 'and warnings are found by an index');
+SELECT pg_temp.fault(23, pg_temp.plan_of('SELECT assignment_id FROM steward.assignment_due WHERE due_at <= steward.now() ORDER BY due_at LIMIT 100') ~ 'Index Cond: \(due_at <= ', 'and warnings are found by an index');
 SET session_replication_role = replica;
 INSERT INTO auth.users (id) SELECT md5('s' || n)::uuid FROM generate_series(1, 5000) n;
 INSERT INTO staff_profiles (organization_id, user_id, unit_id) SELECT pg_temp.home(), md5('s' || n)::uuid, :'analysis' FROM generate_series(1, 5000) n;

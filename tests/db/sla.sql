@@ -5,7 +5,7 @@
 \ir assignments.psql
 SET TimeZone = 'UTC';
 
-SELECT plan(244);
+SELECT plan(261);
 
 CREATE FUNCTION pg_temp.turn(most int DEFAULT 1000) RETURNS text LANGUAGE sql AS $$
     SELECT format('%s warned, %s escalated, %s unserved, %s returned', t.warned, t.escalated, t.unserved, t.returned)
@@ -408,6 +408,58 @@ SELECT is(count(*), 0::bigint, 'and nothing is noted') FROM steward.sla_trouble;
 SELECT is(pg_temp.turn(), '0 warned, 1 escalated, 0 unserved, 0 returned', 'and done then');
 SELECT pg_temp.done() \g /dev/null
 
+-- What raised as a warning, and waits to be tried again, keeps no breach waiting.
+SELECT pg_temp.work(:'ann', 'urgent', started => steward.now() - interval '1 hour 45 minutes') AS item \gset
+CREATE TRIGGER poison BEFORE INSERT ON notification_outbox FOR EACH ROW WHEN (NEW.notification_type = 'sla_warning') EXECUTE FUNCTION pg_temp.raises('P0001');
+SET client_min_messages = error;
+SELECT is(pg_temp.turn(), '0 warned, 0 escalated, 0 unserved, 0 returned', 'a warning that raises');
+SELECT ok(retry_at > steward.now(), 'is put off') FROM steward.sla_trouble WHERE item = :'item' AND step = 'warning';
+UPDATE assignments SET sla_deadline = steward.now() WHERE id = :'item';
+SELECT is(pg_temp.turn(), '0 warned, 1 escalated, 0 unserved, 0 returned', 'and the breach comes in its time');
+DROP TRIGGER poison ON notification_outbox;
+SET client_min_messages = warning;
+DELETE FROM steward.sla_trouble;
+SELECT pg_temp.done() \g /dev/null
+
+-- What is due is in a table of its own, which only says where to look.
+CREATE FUNCTION pg_temp.watched(item uuid) RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(CASE d.due_at WHEN a.warn_at THEN 'warning' WHEN a.sla_deadline THEN 'deadline' ELSE d.due_at::text END, ',' ORDER BY d.due_at)
+      FROM steward.assignment_due d JOIN assignments a ON a.id = d.assignment_id WHERE a.id = item
+$$;
+BEGIN;
+SELECT pg_temp.work(:'ann') AS item \gset
+SELECT is(pg_temp.watched(:'item'), 'warning', 'of new work the warning is waited for');
+UPDATE assignments SET priority = 'urgent' WHERE id = :'item';
+SELECT is(pg_temp.watched(:'item'), 'warning', 'of another priority the other one');
+SELECT is(pg_temp.after('100 minutes'), '1 warned, 0 escalated, 0 unserved, 0 returned', 'once that is given');
+SELECT is(pg_temp.watched(:'item'), 'deadline', 'the deadline is');
+SELECT n_tup_upd AS updates, n_tup_hot_upd AS hot FROM pg_stat_xact_user_tables WHERE relname = 'assignments' \gset
+SELECT is(pg_temp.after('2 hours'), '0 warned, 1 escalated, 0 unserved, 0 returned', 'and when that is missed');
+SELECT is(pg_temp.watched(:'item'), NULL, 'nothing more');
+SELECT is(ARRAY[n_tup_upd - :updates, n_tup_hot_upd - :hot], '{1,1}', 'the stamps touch no index of assignments') FROM pg_stat_xact_user_tables WHERE relname = 'assignments';
+UPDATE assignments SET breached_at = NULL WHERE id = :'item';
+SELECT is(pg_temp.watched(:'item'), 'deadline', 'who takes the stamp back is waited for again');
+UPDATE assignments SET breached_at = steward.now() WHERE id = :'item';
+SELECT is(pg_temp.turn(), '0 warned, 0 escalated, 0 unserved, 0 returned', 'who stamps by hand has stamped');
+SELECT is(pg_temp.watched(:'item'), NULL, 'which the monitor sees when it looks');
+UPDATE assignments SET breached_at = NULL WHERE id = :'item';
+UPDATE assignments SET status = 'completed' WHERE id = :'item';
+SELECT is(pg_temp.watched(:'item'), NULL, 'what is done is not waited for');
+SELECT pg_temp.work(:'ann') AS item \gset
+SET LOCAL session_replication_role = replica;
+UPDATE assignments SET warning_sent_at = steward.now(), sla_deadline = steward.now() - interval '1 s' WHERE id = :'item';
+SELECT is(pg_temp.watched(:'item'), 'deadline', 'what is loaded past the triggers is');
+SET LOCAL session_replication_role = origin;
+SELECT pg_temp.work(:'ann') AS item \gset
+UPDATE assignments SET warning_sent_at = steward.now(), breached_at = steward.now() WHERE id = :'item';
+UPDATE assignments SET sla_deadline = sla_deadline + interval '1 s' WHERE id = :'item';
+DELETE FROM assignments WHERE id = :'item';
+SELECT is(count(*), 0::bigint, 'of what is deleted nothing is left, whoever stamped it') FROM steward.assignment_due WHERE assignment_id = :'item';
+SELECT pg_temp.work(:'ann') \g /dev/null
+TRUNCATE assignments, assignment_history;
+SELECT is(count(*), 0::bigint, 'and emptying the one table empties the other') FROM steward.assignment_due;
+ROLLBACK;
+
 -- Not even more of it than a turn takes holds up what comes after.
 SELECT count(pg_temp.work(:'ann', 'urgent', started => steward.now() - interval '3 hours')) FROM generate_series(1, 15) \g /dev/null
 SELECT count(pg_temp.work(:'bob', 'urgent', started => steward.now() - interval '2 hours')) FROM generate_series(1, 5) \g /dev/null
@@ -547,10 +599,10 @@ BEGIN
     END LOOP;
     RETURN whole;
 END $$;
-SELECT matches(pg_temp.plan_of('SELECT id FROM assignments WHERE status IN (''assigned'', ''in_progress'') AND breached_at IS NULL AND sla_deadline <= steward.now() ORDER BY sla_deadline LIMIT 100 FOR UPDATE SKIP LOCKED'),
-           'idx_assignments_sla_partial.*\n *Index Cond: \(sla_deadline <= \(now\(\)', 'what is breached is found by its index, with the clock in the condition'),
-       matches(pg_temp.plan_of('SELECT id FROM assignments WHERE status IN (''assigned'', ''in_progress'') AND warning_sent_at IS NULL AND warn_at <= steward.now() ORDER BY warn_at LIMIT 100 FOR UPDATE SKIP LOCKED'),
-           'idx_assignments_sla_warning.*\n *Index Cond: \(warn_at <= \(now\(\)', 'and what is to be warned about by its');
+SELECT matches(pg_temp.plan_of('SELECT id FROM assignments WHERE status IN (''assigned'', ''in_progress'') AND sla_deadline <= steward.now() ORDER BY sla_deadline LIMIT 100'),
+           'idx_assignments_sla_partial.*\n *Index Cond: \(sla_deadline <= \(now\(\)', 'open work by deadline is found by its index, with the clock in the condition'),
+       matches(pg_temp.plan_of('SELECT assignment_id FROM steward.assignment_due WHERE due_at <= steward.now() ORDER BY due_at LIMIT 100'),
+           'assignment_due_pkey.*\n *Index Cond: \(due_at <= \(now\(\)', 'and what is due by its');
 SET steward.clock_offset = '4 hours';
 -- Counters of earlier statements are added up first.
 SELECT pg_stat_force_next_flush();
