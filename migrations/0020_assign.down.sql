@@ -15,6 +15,6 @@ DROP FUNCTION steward.assignment_answer(public.assignments);
 DROP FUNCTION steward.assign_claim(uuid, uuid[], uuid, uuid, boolean, uuid, text, uuid[]);
 DROP FUNCTION steward.assign_head(uuid, uuid[]);
 DROP FUNCTION steward.assign_score(bigint);
-DROP FUNCTION steward.assign_candidates(uuid, uuid[], uuid);
+DROP FUNCTION steward.assign_candidates(uuid, uuid[], uuid, boolean);
 DROP FUNCTION steward.unit_rules(uuid, uuid[]);
 DROP FUNCTION steward.skill_ids(uuid, jsonb);

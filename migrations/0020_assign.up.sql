@@ -51,7 +51,7 @@ CREATE FUNCTION steward.unit_rules(organization uuid, wanted uuid[])
 $$;
 COMMENT ON FUNCTION steward.unit_rules(uuid, uuid[]) IS 'what the rules that cover an item say about their units';
 
-CREATE FUNCTION steward.assign_candidates(organization uuid, wanted uuid[], target uuid)
+CREATE FUNCTION steward.assign_candidates(organization uuid, wanted uuid[], target uuid, few boolean DEFAULT false)
     RETURNS TABLE (user_id uuid, unit_id uuid, role text, skills uuid[], stage int, points bigint, unit_points int, last_assigned_at timestamptz,
                    unit_count int, unit_limit int, person_version xid, unit_version xid)
     LANGUAGE sql STABLE AS $$
@@ -60,27 +60,34 @@ CREATE FUNCTION steward.assign_candidates(organization uuid, wanted uuid[], targ
     ), must AS MATERIALIZED (
         SELECT CASE WHEN bool_or(r.unit_id = target) THEN ARRAY[target] ELSE array_agg(r.unit_id) END AS units
           FROM rule r WHERE r.is_must
-    ), unit AS (
-        SELECT u.id, u.current_assignment_count AS count, u.unit_wip_limit AS "limit", u.xmin AS version,
-               CASE WHEN target IS NULL THEN COALESCE(r.weight, 5) WHEN u.id = target THEN 10 ELSE 0 END AS points,
-               m.units IS NULL OR u.id = ANY (m.units) AS is_admitted,
-               u.current_assignment_count < u.unit_wip_limit OR NOT COALESCE(r.is_capped, true) AS has_room
-          FROM public.organizational_units u CROSS JOIN must m LEFT JOIN rule r ON r.unit_id = u.id
-         WHERE u.organization_id = organization
+    ), person AS (
+        SELECT p.user_id, p.unit_id, p.role, p.skills, p.availability_status, p.current_assignment_count AS count, p.individual_wip_limit AS "limit",
+               p.last_assigned_at, p.xmin AS version,
+               u.current_assignment_count AS unit_count, u.unit_wip_limit AS unit_limit, u.xmin AS unit_version
+          FROM public.staff_profiles p JOIN public.organizational_units u ON u.id = p.unit_id
+         WHERE p.organization_id = organization AND u.organization_id = organization AND NOT few
+        UNION ALL
+        SELECT p.user_id, p.unit_id, p.role, p.skills, p.availability_status, p.current_assignment_count, p.individual_wip_limit,
+               p.last_assigned_at, p.xmin,
+               u.current_assignment_count, u.unit_wip_limit, u.xmin
+          FROM steward.skill_holder h
+          JOIN public.staff_profiles p ON p.organization_id = h.organization_id AND p.user_id = h.user_id
+          JOIN public.organizational_units u ON u.id = p.unit_id
+         WHERE h.organization_id = organization AND h.skill_id = wanted[1] AND few
     )
     SELECT p.user_id, p.unit_id, p.role, p.skills,
            CASE WHEN p.availability_status <> 'available' THEN 2
-                WHEN p.current_assignment_count >= p.individual_wip_limit THEN 3
-                WHEN NOT u.is_admitted THEN 4
-                WHEN NOT u.has_room THEN 5
+                WHEN p.count >= p."limit" THEN 3
+                WHEN p.unit_id <> ALL (m.units) THEN 4
+                WHEN p.unit_count >= p.unit_limit AND COALESCE(r.is_capped, true) THEN 5
                 ELSE 6 END,
-           30 * steward.free_share(p.current_assignment_count, p.individual_wip_limit)::bigint + u.points * 232792560::bigint,
-           u.points, p.last_assigned_at, u.count, u."limit", p.xmin, u.version
-      FROM public.staff_profiles p JOIN unit u ON u.id = p.unit_id
-     WHERE p.organization_id = organization
+           30 * steward.free_share(p.count, p."limit")::bigint + x.points * 232792560::bigint,
+           x.points, p.last_assigned_at, p.unit_count, p.unit_limit, p.version, p.unit_version
+      FROM person p CROSS JOIN must m LEFT JOIN rule r ON r.unit_id = p.unit_id
+     CROSS JOIN LATERAL (SELECT CASE WHEN target IS NULL THEN COALESCE(r.weight, 5) WHEN p.unit_id = target THEN 10 ELSE 0 END) x(points)
 $$;
-COMMENT ON FUNCTION steward.assign_candidates(uuid, uuid[], uuid) IS
-    'everybody, with the points of capacity and unit (of 30 and 10, in parts of 232792560) and the stage at which somebody who has the skills falls out: 2 not_available, 3 at_individual_limit, 4 rule_unit, 5 unit_at_limit; 6 is eligible';
+COMMENT ON FUNCTION steward.assign_candidates(uuid, uuid[], uuid, boolean) IS
+    'everybody, or where they are few those who have the first of the skills, are available and below the own limit, with the points of capacity and unit (of 30 and 10, in parts of 232792560) and the stage at which somebody who has the skills falls out: 2 not_available, 3 at_individual_limit, 4 rule_unit, 5 unit_at_limit; 6 is eligible';
 
 CREATE FUNCTION steward.assign_score(points bigint) RETURNS numeric
     LANGUAGE sql IMMUTABLE AS $$ SELECT round(60 + points / 232792560.0, 2) $$;
@@ -126,6 +133,7 @@ CREATE FUNCTION steward.assign_claim(organization uuid, skills uuid[], target_un
     AS $$
 DECLARE
     is_plain boolean := target_unit IS NULL AND exclude IS NULL AND within IS NULL AND rank IS NULL;
+    few      boolean;
     best     record;
     locked   record;
     held     uuid;
@@ -138,10 +146,14 @@ BEGIN
                     SELECT * INTO best FROM steward.assign_head(organization, assign_claim.skills);
                 END IF;
                 IF NOT is_plain OR NOT FOUND THEN
+                    -- Where nearly everybody is at the limit, the others need not be scored.
+                    few := skills <> '{}' AND (SELECT count(*) FROM (
+                        SELECT FROM steward.skill_holder h
+                         WHERE h.organization_id = assign_claim.organization AND h.skill_id = skills[1] LIMIT 50) x) < 50;
                     SELECT c.*, count(*) FILTER (WHERE c.stage = 6) OVER () AS eligible INTO best
                       FROM (SELECT p.user_id, p.unit_id, p.stage, p.points, cardinality(p.skills) AS breadth, p.last_assigned_at,
                                    p.unit_count, p.unit_limit, p.person_version, p.unit_version
-                              FROM steward.assign_candidates(organization, assign_claim.skills, target_unit) p
+                              FROM steward.assign_candidates(organization, assign_claim.skills, target_unit, few) p
                              WHERE p.skills @> assign_claim.skills AND p.user_id IS DISTINCT FROM exclude
                                AND CASE WHEN within IS NULL THEN true ELSE p.unit_id = within END
                                AND CASE WHEN rank IS NULL THEN true ELSE p.role = rank END
@@ -150,7 +162,16 @@ BEGIN
                      ORDER BY c.stage DESC, c.points DESC, c.breadth DESC, c.last_assigned_at NULLS FIRST, c.user_id
                      LIMIT 1;
                 END IF;
-                IF NOT FOUND OR best.stage < 6 THEN
+                IF NOT FOUND AND few THEN
+                    -- Nobody of them: why not tells one of the others.
+                    SELECT max(CASE p.availability_status WHEN 'available' THEN 3 ELSE 2 END) AS stage, NULL::int AS unit_count, NULL::int AS unit_limit
+                      INTO best
+                      FROM public.staff_profiles p
+                     WHERE p.organization_id = assign_claim.organization AND p.skills @> assign_claim.skills AND p.user_id IS DISTINCT FROM exclude
+                       AND CASE WHEN within IS NULL THEN true ELSE p.unit_id = within END
+                       AND CASE WHEN rank IS NULL THEN true ELSE p.role = rank END;
+                END IF;
+                IF best.stage IS NULL OR best.stage < 6 THEN
                     eligible := 0;
                     reason := CASE COALESCE(best.stage, 1)
                         WHEN 1 THEN 'No staff with the required skills'
@@ -639,6 +660,9 @@ BEGIN
             held := held || try.unit_id;
         END LOOP;
         seen := seen || items;
+        -- Mostly what came free is used by now, which is seen without a walk through the queue.
+        EXIT WHEN NOT EXISTS (SELECT FROM public.staff_profiles p WHERE p.id = ANY (people)
+                                 AND p.availability_status = 'available' AND p.current_assignment_count < p.individual_wip_limit);
     END LOOP;
 END $$;
 COMMENT ON FUNCTION steward.queue_serve(uuid[], int, boolean) IS

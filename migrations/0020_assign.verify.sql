@@ -3,7 +3,7 @@ BEGIN
     PERFORM steward.require('function',
         'steward.skill_ids(uuid, jsonb)',
         'steward.unit_rules(uuid, uuid[])',
-        'steward.assign_candidates(uuid, uuid[], uuid)',
+        'steward.assign_candidates(uuid, uuid[], uuid, boolean)',
         'steward.assign_score(bigint)',
         'steward.assign_head(uuid, uuid[])',
         'steward.assign_claim(uuid, uuid[], uuid, uuid, boolean, uuid, text, uuid[])',

@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir staff.psql
 
-SELECT plan(143);
+SELECT plan(144);
 
 SELECT pg_temp.unit('home', 100), pg_temp.unit('other', 100), pg_temp.skills('a', 'b', 'c');
 SELECT id AS org FROM organizations WHERE is_default
@@ -245,6 +245,7 @@ CREATE FUNCTION pg_temp.best(wanted uuid[], target uuid) RETURNS uuid LANGUAGE s
               cardinality(p.skills) DESC, p.last_assigned_at NULLS FIRST, p.user_id
      LIMIT 1
 $$;
+CREATE TEMP TABLE looked_at (holders bigint);
 CREATE FUNCTION pg_temp.surprises(items int) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
     known  uuid[] := pg_temp.skills('a', 'b', 'c', 'd', 'e', 'f');
@@ -258,6 +259,8 @@ BEGIN
         wanted := ARRAY(SELECT s FROM unnest(known) s ORDER BY random() LIMIT 1 + random()::int);
         target := (SELECT u.id FROM organizational_units u WHERE random() < 0.1 LIMIT 1);
         best := pg_temp.best(wanted, target);
+        INSERT INTO looked_at SELECT count(*) FROM steward.skill_holder h
+         WHERE h.skill_id = (SELECT s FROM unnest(wanted) s ORDER BY s LIMIT 1) HAVING target IS NOT NULL;
         given := steward.auto_assign('item ' || i, 'ticket', wanted, 'normal', target) ->> 'assignee_id';
         IF given IS DISTINCT FROM best THEN
             RETURN NEXT format('item %s: %s, not %s', i, pg_temp.who(given), pg_temp.who(best));
@@ -279,13 +282,14 @@ BEGIN;
 SELECT setseed(0.42);
 SELECT pg_temp.unit('unit ' || i, 10 + i * 5) FROM generate_series(1, 8) i;
 SELECT pg_temp.staff('person ' || i, 'unit ' || 1 + i % 8, ARRAY(SELECT s FROM unnest('{a,b,c,d,e,f}'::text[]) s WHERE random() < 0.4 + 0 * i), 0, 1 + i % 8)
-  FROM generate_series(1, 80) i;
-SELECT is_empty('SELECT pg_temp.surprises(300)', 'of eighty people the one who scores best of all gets the item');
+  FROM generate_series(1, 160) i;
+SELECT is_empty('SELECT pg_temp.surprises(300)', 'of many people the one who scores best of all gets the item');
 SELECT cmp_ok(count(*), '>', 100::bigint, 'and many were given') FROM assignments;
 INSERT INTO assignment_rules (name_ar, name_en, unit_id, required_skills, priority_weight, capacity_check_enabled)
 VALUES ('r', 'r', md5('unit unit 3')::uuid, pg_temp.skills('c'), 8, false), ('r', 'r', md5('unit unit 4')::uuid, pg_temp.skills('a', 'b'), 1, true);
 DELETE FROM assignments;
 SELECT is_empty('SELECT pg_temp.surprises(200)', 'nor do rules change that');
+SELECT ok(count(*) FILTER (WHERE holders < 50) > 20 AND count(*) FILTER (WHERE holders >= 50) > 20, 'neither where few are free nor where many are') FROM looked_at;
 DELETE FROM staff_profiles WHERE current_assignment_count = 0 AND individual_wip_limit = 2;
 SELECT set_eq('SELECT organization_id, user_id, skill_id, share, breadth, last_assigned_at FROM steward.skill_holder', 'SELECT * FROM pg_temp.ranked',
     'those who have room are ranked, and nobody else');
