@@ -100,9 +100,9 @@ BEGIN
         -- the work needs, only the own unit can know; and the supervisor, who has the
         -- leave to deal with, gets what nobody else can take.
         home := CASE WHEN a.required_skills = '{}' THEN p.unit_id END;
-        best := steward.assign_claim(organization, a.required_skills, a.target_unit_id, person, false, home, 'staff');
+        best := steward.assign_claim(organization, a.required_skills, a.target_unit_id, person, home, 'staff');
         IF best.user_id IS NULL THEN
-            best := steward.assign_claim(organization, a.required_skills, a.target_unit_id, person, false, home);
+            best := steward.assign_claim(organization, a.required_skills, a.target_unit_id, person, home);
         END IF;
         IF best.user_id IS NULL THEN
             unplaced := unplaced + 1;

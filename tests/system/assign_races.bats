@@ -175,7 +175,7 @@ leaves() {
 	    PERFORM FROM public.organizational_units u WHERE u.id = person.unit_id FOR NO KEY UPDATE;
 	    UPDATE public.staff_profiles SET availability_status = 'on_leave' WHERE id = person.id;
 	    FOR item IN SELECT * FROM public.assignments a WHERE a.assignee_id = person.user_id AND a.status = 'assigned' ORDER BY a.id LOOP
-	        best := steward.assign_claim(item.organization_id, item.required_skills, NULL, person.user_id, patient => false);
+	        best := steward.assign_claim(item.organization_id, item.required_skills, NULL, person.user_id);
 	        IF best.user_id IS NOT NULL THEN
 	            UPDATE public.assignments SET assignee_id = best.user_id, assigned_at = steward.now(), reassigned_from = person.user_id WHERE id = item.id;
 	        END IF;
