@@ -1,17 +1,27 @@
 -- Who there is to give work to: units, skills and people.
 
+-- The checks of a table are read anew by every statement that counts something in it,
+-- those of a type only where a column is written.
+CREATE DOMAIN steward.unit_limit AS int CONSTRAINT unit_limit_check CHECK (VALUE BETWEEN 1 AND 100);
+CREATE DOMAIN steward.own_limit AS int CONSTRAINT own_limit_check CHECK (VALUE BETWEEN 1 AND 20);
+CREATE DOMAIN steward.staff_source AS varchar(20) CONSTRAINT staff_source_check CHECK (VALUE IN ('manual', 'hr_system', 'supervisor_override'));
+CREATE DOMAIN steward.staff_role AS varchar(50) CONSTRAINT staff_role_check CHECK (VALUE IN ('staff', 'supervisor', 'admin'));
+COMMENT ON DOMAIN steward.unit_limit IS 'how many assignments a unit may have';
+COMMENT ON DOMAIN steward.own_limit IS 'how many assignments somebody may have';
+COMMENT ON DOMAIN steward.staff_source IS 'who said whether somebody is available';
+COMMENT ON DOMAIN steward.staff_role IS 'what somebody is in the organisation';
+
 CREATE TABLE public.organizational_units (
-    id                       uuid         PRIMARY KEY DEFAULT gen_random_uuid(),
-    organization_id          uuid         NOT NULL REFERENCES public.organizations,
-    name_ar                  varchar(255) NOT NULL,
-    name_en                  varchar(255) NOT NULL,
-    unit_wip_limit           int          NOT NULL
-        CONSTRAINT organizational_units_limit_check CHECK (unit_wip_limit BETWEEN 1 AND 100),
-    current_assignment_count int          NOT NULL DEFAULT 0
+    id                       uuid               PRIMARY KEY DEFAULT gen_random_uuid(),
+    organization_id          uuid               NOT NULL REFERENCES public.organizations,
+    name_ar                  varchar(255)       NOT NULL,
+    name_en                  varchar(255)       NOT NULL,
+    unit_wip_limit           steward.unit_limit NOT NULL,
+    current_assignment_count int                NOT NULL DEFAULT 0
         CONSTRAINT organizational_units_count_check CHECK (current_assignment_count >= 0),
     parent_unit_id           uuid,
-    created_at               timestamptz  NOT NULL DEFAULT steward.now(),
-    updated_at               timestamptz  NOT NULL DEFAULT steward.now(),
+    created_at               timestamptz        NOT NULL DEFAULT steward.now(),
+    updated_at               timestamptz        NOT NULL DEFAULT steward.now(),
     CONSTRAINT organizational_units_organization_key UNIQUE (organization_id, id),
     CONSTRAINT organizational_units_parent_fkey FOREIGN KEY (organization_id, parent_unit_id)
         REFERENCES public.organizational_units (organization_id, id) ON DELETE SET NULL (parent_unit_id)
@@ -108,27 +118,23 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION steward.skill_set(uuid, uuid[]) IS 'a set of skills as it is stored: sorted, once each; raises on one that does not exist';
 
--- Every count evaluates the checks anew, which costs less where an array is one constant than with IN.
 CREATE TABLE public.staff_profiles (
     id                       uuid                       PRIMARY KEY DEFAULT gen_random_uuid(),
     organization_id          uuid                       NOT NULL,
     user_id                  uuid                       NOT NULL REFERENCES auth.users ON DELETE CASCADE,
     unit_id                  uuid                       NOT NULL,
     skills                   uuid[]                     NOT NULL DEFAULT '{}',
-    individual_wip_limit     int                        NOT NULL DEFAULT 5
-        CONSTRAINT staff_profiles_limit_check CHECK (individual_wip_limit BETWEEN 1 AND 20),
+    individual_wip_limit     steward.own_limit          NOT NULL DEFAULT 5,
     current_assignment_count int                        NOT NULL DEFAULT 0
         CONSTRAINT staff_profiles_count_check CHECK (current_assignment_count >= 0),
     last_assigned_at         timestamptz,
     availability_status      public.availability_status NOT NULL DEFAULT 'available',
     unavailable_until        timestamptz,
     unavailable_reason       text,
-    availability_source      varchar(20)                NOT NULL DEFAULT 'manual'
-        CONSTRAINT staff_profiles_source_check CHECK (availability_source = ANY ('{manual,hr_system,supervisor_override}'::text[])),
+    availability_source      steward.staff_source       NOT NULL DEFAULT 'manual',
     escalation_chain_id      uuid                       REFERENCES auth.users ON DELETE SET NULL,
     hr_employee_id           varchar(50),
-    role                     varchar(50)                NOT NULL DEFAULT 'staff'
-        CONSTRAINT staff_profiles_role_check CHECK (role = ANY ('{staff,supervisor,admin}'::text[])),
+    role                     steward.staff_role         NOT NULL DEFAULT 'staff',
     version                  int                        NOT NULL DEFAULT 0,
     created_at               timestamptz                NOT NULL DEFAULT steward.now(),
     updated_at               timestamptz                NOT NULL DEFAULT steward.now(),

@@ -1,6 +1,7 @@
 DO $$
 BEGIN
     PERFORM steward.require('row security', 'public.organizational_units', 'public.skills', 'public.staff_profiles', 'steward.skill_holder');
+    PERFORM steward.require('type', 'steward.unit_limit', 'steward.own_limit', 'steward.staff_source', 'steward.staff_role');
     PERFORM steward.require('function', 'steward.visible_units()', 'steward.own_organizations()', 'steward.is_backend()',
         'steward.skills_stay(uuid)', 'steward.skill_set(uuid,uuid[])', 'steward.free_share(int,int)', 'steward.staff_ranks()', 'steward.ranks()',
         'steward.rank_everybody()');

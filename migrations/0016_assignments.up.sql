@@ -158,52 +158,78 @@ CREATE FUNCTION steward.item_lock_key(organization uuid, work_item text, kind pu
 COMMENT ON FUNCTION steward.item_lock_key(uuid, text, public.work_item_type) IS
     'the advisory lock under which a work item is given to somebody or queued';
 
-CREATE FUNCTION public.calculate_sla_deadline_fn() RETURNS trigger
+CREATE FUNCTION steward.recipient_known(recipient uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM FROM auth.users u WHERE u.id = recipient FOR KEY SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no user %', recipient
+            USING ERRCODE = 'foreign_key_violation', COLUMN = 'escalation_recipient_id';
+    END IF;
+END $$;
+COMMENT ON FUNCTION steward.recipient_known(uuid) IS 'refuses a recipient who does not exist';
+
+CREATE FUNCTION steward.assignment_filled(given public.assignments) RETURNS public.assignments
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    a           public.assignments := given;
     moments     record;
     held_skills uuid[];
     held        int := COALESCE(NULLIF(current_setting('steward.items_held', true), '')::int, 0);
 BEGIN
-    IF NEW.organization_id IS NULL THEN
-        SELECT p.organization_id INTO NEW.organization_id
+    IF a.organization_id IS NULL THEN
+        SELECT p.organization_id INTO a.organization_id
           FROM public.staff_profiles p JOIN public.organizations o ON o.id = p.organization_id
-         WHERE p.user_id = NEW.assignee_id ORDER BY o.is_default DESC, o.id LIMIT 1;
+         WHERE p.user_id = a.assignee_id ORDER BY o.is_default DESC, o.id LIMIT 1;
     END IF;
-    IF NEW.required_skills <> '{}' THEN
-        PERFORM steward.skills_stay(NEW.organization_id);
+    IF a.required_skills <> '{}' THEN
+        PERFORM steward.skills_stay(a.organization_id);
     END IF;
-    SELECT p.unit_id, ARRAY(SELECT s.id FROM unnest(p.skills) s(id) WHERE s.id = ANY (NEW.required_skills)) INTO NEW.unit_id, held_skills
-      FROM public.staff_profiles p WHERE p.organization_id = NEW.organization_id AND p.user_id = NEW.assignee_id;
+    SELECT p.unit_id, ARRAY(SELECT s.id FROM unnest(p.skills) s(id) WHERE s.id = ANY (a.required_skills)) INTO a.unit_id, held_skills
+      FROM public.staff_profiles p WHERE p.organization_id = a.organization_id AND p.user_id = a.assignee_id;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'user % is not a member of staff', NEW.assignee_id
+        RAISE EXCEPTION 'user % is not a member of staff', a.assignee_id
             USING ERRCODE = 'foreign_key_violation', COLUMN = 'assignee_id', HINT = 'an assignee needs a row in staff_profiles';
     END IF;
     -- A skill that somebody has exists.
-    NEW.required_skills := CASE WHEN held_skills @> NEW.required_skills THEN held_skills
-                                ELSE steward.skill_set(NEW.organization_id, NEW.required_skills) END;
+    a.required_skills := CASE WHEN held_skills @> a.required_skills THEN held_skills
+                              ELSE steward.skill_set(a.organization_id, a.required_skills) END;
     -- Whoever gives the item away by hand must not wait for steward, which is doing so and
     -- would wait for him.  A bulk load locks only its beginning: locks are finite.
-    IF NEW.status IN ('assigned', 'in_progress') AND held < 1000 THEN
-        IF NOT pg_try_advisory_xact_lock(steward.item_lock_key(NEW.organization_id, NEW.work_item_id, NEW.work_item_type)) THEN
-            RAISE EXCEPTION 'work item % is being given to somebody at this moment', NEW.work_item_id
+    IF a.status IN ('assigned', 'in_progress') AND held < 1000 THEN
+        IF NOT pg_try_advisory_xact_lock(steward.item_lock_key(a.organization_id, a.work_item_id, a.work_item_type)) THEN
+            RAISE EXCEPTION 'work item % is being given to somebody at this moment', a.work_item_id
                 USING ERRCODE = 'lock_not_available', HINT = 'try again';
         END IF;
         held := set_config('steward.items_held', (held + 1)::text, true);
-    ELSIF NEW.status = 'completed' THEN
-        NEW.completed_at := COALESCE(NEW.completed_at, GREATEST(steward.now(), NEW.sla_started_at, NEW.assigned_at));
+    ELSIF a.status = 'completed' THEN
+        a.completed_at := COALESCE(a.completed_at, GREATEST(steward.now(), a.sla_started_at, a.assigned_at));
     END IF;
-    NEW.sla_started_at := COALESCE(NEW.sla_started_at, NEW.assigned_at);
-    moments := steward.sla_moments(NEW.organization_id, NEW.work_item_type, NEW.priority, NEW.sla_started_at, NEW.sla_deadline);
+    a.sla_started_at := COALESCE(a.sla_started_at, a.assigned_at);
+    moments := steward.sla_moments(a.organization_id, a.work_item_type, a.priority, a.sla_started_at, a.sla_deadline);
     IF NOT moments.configured THEN
-        RAISE WARNING 'no SLA is configured for a % of priority %; it gets 48 hours', NEW.work_item_type, NEW.priority;
+        RAISE WARNING 'no SLA is configured for a % of priority %; it gets 48 hours', a.work_item_type, a.priority;
     END IF;
-    NEW.sla_deadline := moments.sla_deadline;
-    NEW.warn_at := COALESCE(NEW.warn_at, moments.warn_at);
+    a.sla_deadline := moments.sla_deadline;
+    a.warn_at := COALESCE(a.warn_at, moments.warn_at);
+    IF a.escalation_recipient_id IS NOT NULL THEN
+        PERFORM steward.recipient_known(a.escalation_recipient_id);
+    END IF;
+    RETURN a;
+END $$;
+COMMENT ON FUNCTION steward.assignment_filled(public.assignments) IS
+    'what is inserted, with organisation and unit from the assignee, and both moments of the SLA from its configuration; a given deadline stays, and what comes completed was completed now';
+GRANT EXECUTE ON FUNCTION steward.assignment_filled(public.assignments) TO service_role;
+CREATE FUNCTION public.calculate_sla_deadline_fn() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+BEGIN
+    -- A decision of steward brings all of it along.
+    IF current_user <> 'steward_owner' OR NEW.unit_id IS NULL THEN
+        NEW := steward.assignment_filled(NEW);
+    END IF;
     RETURN NEW;
 END $$;
-COMMENT ON FUNCTION public.calculate_sla_deadline_fn() IS
-    'fills organisation and unit from the assignee, and both moments of the SLA from its configuration; a given deadline stays, and what comes completed was completed now';
+COMMENT ON FUNCTION public.calculate_sla_deadline_fn() IS 'fills organisation, unit and both moments of the SLA';
 CREATE TRIGGER calculate_sla_deadline BEFORE INSERT ON public.assignments
     FOR EACH ROW EXECUTE FUNCTION public.calculate_sla_deadline_fn();
 COMMENT ON TRIGGER calculate_sla_deadline ON public.assignments IS 'fills organisation, unit and both moments of the SLA';
@@ -289,15 +315,11 @@ COMMENT ON TRIGGER increment_assignment_version ON public.assignments IS 'optimi
 CREATE FUNCTION steward.recipient_exists() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM FROM auth.users u WHERE u.id = NEW.escalation_recipient_id FOR KEY SHARE;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'there is no user %', NEW.escalation_recipient_id
-            USING ERRCODE = 'foreign_key_violation', COLUMN = 'escalation_recipient_id';
-    END IF;
+    PERFORM steward.recipient_known(NEW.escalation_recipient_id);
     RETURN NEW;
 END $$;
 COMMENT ON FUNCTION steward.recipient_exists() IS 'refuses a recipient who does not exist';
-CREATE TRIGGER recipient_exists BEFORE INSERT OR UPDATE OF escalation_recipient_id ON public.assignments
+CREATE TRIGGER recipient_exists BEFORE UPDATE OF escalation_recipient_id ON public.assignments
     FOR EACH ROW WHEN (NEW.escalation_recipient_id IS NOT NULL AND current_user <> 'steward_owner')
     EXECUTE FUNCTION steward.recipient_exists();
 COMMENT ON TRIGGER recipient_exists ON public.assignments IS 'a client names a recipient who exists';

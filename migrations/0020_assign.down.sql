@@ -12,7 +12,8 @@ DROP FUNCTION steward.auto_assign(text, public.work_item_type, uuid[], public.pr
 DROP FUNCTION steward.assign_explain(uuid, uuid[], uuid);
 DROP FUNCTION steward.queue_answer(public.assignment_queue);
 DROP FUNCTION steward.assignment_answer(public.assignments);
-DROP FUNCTION steward.assign_claim(uuid, uuid[], uuid, uuid, boolean, uuid, text, uuid[]);
+DROP FUNCTION steward.assign_claim(uuid, uuid[], uuid, uuid, uuid, text, uuid[]);
+DROP FUNCTION steward.assign_pick(uuid, uuid[], uuid, boolean, uuid, uuid, text, uuid[]);
 DROP FUNCTION steward.assign_head(uuid, uuid[]);
 DROP FUNCTION steward.assign_score(bigint);
 DROP FUNCTION steward.assign_candidates(uuid, uuid[], uuid, boolean);

@@ -97,10 +97,9 @@ COMMENT ON FUNCTION steward.assign_score(bigint) IS 'the score of somebody who h
 -- the first of the holders of one of the skills and fits is the first of all.
 -- OFFSET 0 keeps the planner from beginning with everybody who is available.
 CREATE FUNCTION steward.assign_head(organization uuid, wanted uuid[])
-    RETURNS TABLE (user_id uuid, unit_id uuid, stage int, points bigint, unit_count int, unit_limit int, person_version xid, unit_version xid,
-                   eligible bigint)
+    RETURNS TABLE (user_id uuid, unit_id uuid, stage int, points bigint, unit_count int, unit_limit int, person_version xid, unit_version xid)
     LANGUAGE sql STABLE AS $$
-    SELECT h.user_id, p.unit_id, 6, 30 * h.share::bigint + 5 * 232792560::bigint, u.count, u."limit", p.version, u.version, count(*) OVER ()
+    SELECT h.user_id, p.unit_id, 6, 30 * h.share::bigint + 5 * 232792560::bigint, u.count, u."limit", p.version, u.version
       FROM (SELECT s.user_id, s.share, s.breadth, s.last_assigned_at FROM steward.skill_holder s
              WHERE s.organization_id = organization AND s.skill_id = wanted[1]
              ORDER BY s.share DESC, s.breadth DESC, s.last_assigned_at NULLS FIRST, s.user_id LIMIT 5) h
@@ -111,134 +110,135 @@ CREATE FUNCTION steward.assign_head(organization uuid, wanted uuid[])
      CROSS JOIN LATERAL (
            SELECT x.current_assignment_count AS count, x.unit_wip_limit AS "limit", x.xmin AS version FROM public.organizational_units x
             WHERE x.id = p.unit_id AND x.current_assignment_count < x.unit_wip_limit OFFSET 0) u
-     WHERE NOT EXISTS (SELECT FROM public.assignment_rules r
-                        WHERE r.organization_id = organization AND r.is_active AND r.required_skills <@ wanted)
-     ORDER BY h.share DESC, h.breadth DESC, h.last_assigned_at NULLS FIRST, h.user_id LIMIT 1
+     ORDER BY h.share DESC, h.breadth DESC, h.last_assigned_at NULLS FIRST, h.user_id
 $$;
 COMMENT ON FUNCTION steward.assign_head(uuid, uuid[]) IS
-    'the best of the five with the most capacity for one of the skills, and how many of them are eligible; nobody where a rule covers the item, or others have to be looked at';
+    'those of the five with the most capacity for one of the skills who are eligible where no rule covers the item, the best first; nobody where others have to be looked at';
 
 -- Decides without a lock, locks, and is done if nothing that it decided on has
 -- changed since; else it decides again under the lock, so a busy unit serves in turn.
--- The people are in memory: to announce their pages to the kernel costs a quarter more.
-CREATE FUNCTION steward.assign_claim(organization uuid, skills uuid[], target_unit uuid, exclude uuid DEFAULT NULL,
-                                     patient boolean DEFAULT true, within uuid DEFAULT NULL, rank text DEFAULT NULL,
-                                     avoid uuid[] DEFAULT '{}',
-                                     OUT user_id uuid, OUT unit_id uuid, OUT score numeric, OUT eligible int, OUT reason text)
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET enable_seqscan = off
-    SET effective_io_concurrency = 0
-    AS $$
+-- What this takes has to be let go by the caller where it raises SWLET, whose message
+-- and detail are the unit and the person; so a caller writes in the subtransaction
+-- that locked, and the rows do not have to remember two transactions.
+CREATE FUNCTION steward.assign_pick(organization uuid, wanted uuid[], target uuid, patient boolean, exclude uuid, within uuid, rank text, avoid uuid[],
+                                    OUT user_id uuid, OUT unit_id uuid, OUT score numeric, OUT eligible int, OUT reason text, OUT is_freed boolean)
+    LANGUAGE plpgsql AS $$
 DECLARE
-    is_plain boolean := target_unit IS NULL AND exclude IS NULL AND within IS NULL AND rank IS NULL;
+    -- A rule that is made while an item waits for its unit is for those that come after it.
+    is_plain boolean := target IS NULL AND exclude IS NULL AND within IS NULL AND rank IS NULL
+        AND NOT EXISTS (SELECT FROM public.assignment_rules r
+                         WHERE r.organization_id = organization AND r.is_active AND r.required_skills <@ wanted);
     few      boolean;
     best     record;
     locked   record;
     held     uuid;
 BEGIN
     LOOP
-        held := NULL;
-        BEGIN
-            LOOP
-                IF is_plain THEN
-                    SELECT * INTO best FROM steward.assign_head(organization, assign_claim.skills);
-                END IF;
-                IF NOT is_plain OR NOT FOUND THEN
-                    -- Where nearly everybody is at the limit, the others need not be scored.
-                    few := skills <> '{}' AND (SELECT count(*) FROM (
-                        SELECT FROM steward.skill_holder h
-                         WHERE h.organization_id = assign_claim.organization AND h.skill_id = skills[1] LIMIT 50) x) < 50;
-                    SELECT c.*, count(*) FILTER (WHERE c.stage = 6) OVER () AS eligible INTO best
-                      FROM (SELECT p.user_id, p.unit_id, p.stage, p.points, cardinality(p.skills) AS breadth, p.last_assigned_at,
-                                   p.unit_count, p.unit_limit, p.person_version, p.unit_version
-                              FROM steward.assign_candidates(organization, assign_claim.skills, target_unit, few) p
-                             WHERE p.skills @> assign_claim.skills AND p.user_id IS DISTINCT FROM exclude
-                               AND CASE WHEN within IS NULL THEN true ELSE p.unit_id = within END
-                               AND CASE WHEN rank IS NULL THEN true ELSE p.role = rank END
-                             ORDER BY p.stage DESC, p.points DESC, breadth DESC, p.last_assigned_at NULLS FIRST, p.user_id
-                             LIMIT 50) c
-                     ORDER BY c.stage DESC, c.points DESC, c.breadth DESC, c.last_assigned_at NULLS FIRST, c.user_id
-                     LIMIT 1;
-                END IF;
-                IF NOT FOUND AND few THEN
-                    -- Nobody of them: why not tells one of the others.
-                    SELECT max(CASE p.availability_status WHEN 'available' THEN 3 ELSE 2 END) AS stage, NULL::int AS unit_count, NULL::int AS unit_limit
-                      INTO best
-                      FROM public.staff_profiles p
-                     WHERE p.organization_id = assign_claim.organization AND p.skills @> assign_claim.skills AND p.user_id IS DISTINCT FROM exclude
+        -- How many could take it is not asked while others wait for the unit.
+        IF is_plain AND held IS NULL THEN
+            SELECT h.*, count(*) OVER () AS eligible INTO best FROM steward.assign_head(organization, wanted) h LIMIT 1;
+            eligible := best.eligible;
+        ELSIF is_plain THEN
+            SELECT h.* INTO best FROM steward.assign_head(organization, wanted) h LIMIT 1;
+        END IF;
+        IF NOT is_plain OR NOT FOUND THEN
+            -- Where nearly everybody is at the limit, the others need not be scored.
+            few := wanted <> '{}' AND (SELECT count(*) FROM (
+                SELECT FROM steward.skill_holder h
+                 WHERE h.organization_id = assign_pick.organization AND h.skill_id = wanted[1] LIMIT 50) x) < 50;
+            SELECT c.*, count(*) FILTER (WHERE c.stage = 6) OVER () AS eligible INTO best
+              FROM (SELECT p.user_id, p.unit_id, p.stage, p.points, cardinality(p.skills) AS breadth, p.last_assigned_at,
+                           p.unit_count, p.unit_limit, p.person_version, p.unit_version
+                      FROM steward.assign_candidates(organization, wanted, target, few) p
+                     WHERE p.skills @> wanted AND p.user_id IS DISTINCT FROM exclude
                        AND CASE WHEN within IS NULL THEN true ELSE p.unit_id = within END
-                       AND CASE WHEN rank IS NULL THEN true ELSE p.role = rank END;
-                END IF;
-                IF best.stage IS NULL OR best.stage < 6 THEN
-                    eligible := 0;
-                    reason := CASE COALESCE(best.stage, 1)
-                        WHEN 1 THEN 'No staff with the required skills'
-                        WHEN 2 THEN 'No staff available'
-                        WHEN 3 THEN 'All staff at WIP limit'
-                        WHEN 4 THEN 'No capacity in the required unit'
-                        ELSE format('Unit WIP limit reached (%s/%s)', best.unit_count, best.unit_limit) END;
-                    RETURN;
-                END IF;
-                IF best.unit_id = ANY (avoid) THEN
-                    unit_id := best.unit_id;
-                    RETURN;
-                END IF;
-                IF held <> best.unit_id THEN
-                    RAISE SQLSTATE 'SWLET';
-                END IF;
-                -- Those who wait for a row are served in no order and some starve; for this lock they queue.
-                IF held IS NULL AND NOT pg_try_advisory_xact_lock(hashtextextended(best.unit_id::text, 21)) THEN
-                    IF NOT patient THEN
-                        unit_id := best.unit_id;
-                        RETURN;
-                    END IF;
-                    PERFORM pg_advisory_xact_lock(hashtextextended(best.unit_id::text, 21));
-                    held := best.unit_id;
-                    CONTINUE;
-                END IF;
-                IF NOT patient THEN
-                    PERFORM FROM public.organizational_units u WHERE u.id = best.unit_id FOR NO KEY UPDATE SKIP LOCKED;
-                    IF NOT FOUND THEN
-                        unit_id := best.unit_id;
-                        RETURN;
-                    END IF;
-                END IF;
-                SELECT u.xmin AS unit_version, p.xmin AS person_version INTO locked
-                  FROM public.organizational_units u JOIN public.staff_profiles p ON p.unit_id = u.id
-                 WHERE u.id = best.unit_id AND p.organization_id = organization AND p.user_id = best.user_id
-                   FOR NO KEY UPDATE OF u FOR NO KEY UPDATE OF p SKIP LOCKED;
-                IF NOT FOUND THEN
-                    RAISE SQLSTATE 'SWLET';
-                END IF;
-                IF locked.unit_version = best.unit_version AND locked.person_version = best.person_version THEN
-                    user_id := best.user_id;
-                    unit_id := best.unit_id;
-                    score := steward.assign_score(best.points);
-                    eligible := best.eligible;
-                    RETURN;
-                END IF;
-                held := best.unit_id;
-            END LOOP;
-        EXCEPTION WHEN SQLSTATE 'SWLET' THEN
-            NULL;   -- what was locked here is free again
-        END;
-        IF NOT patient THEN
-            unit_id := best.unit_id;
+                       AND CASE WHEN rank IS NULL THEN true ELSE p.role = rank END
+                     ORDER BY p.stage DESC, p.points DESC, breadth DESC, p.last_assigned_at NULLS FIRST, p.user_id
+                     LIMIT 50) c
+             ORDER BY c.stage DESC, c.points DESC, c.breadth DESC, c.last_assigned_at NULLS FIRST, c.user_id
+             LIMIT 1;
+            eligible := COALESCE(best.eligible, 0);
+            IF NOT FOUND AND few THEN
+                -- Nobody of them: why not tells one of the others.
+                SELECT max(CASE p.availability_status WHEN 'available' THEN 3 ELSE 2 END) AS stage, NULL::int AS unit_count, NULL::int AS unit_limit
+                  INTO best
+                  FROM public.staff_profiles p
+                 WHERE p.organization_id = assign_pick.organization AND p.skills @> wanted AND p.user_id IS DISTINCT FROM exclude
+                   AND CASE WHEN within IS NULL THEN true ELSE p.unit_id = within END
+                   AND CASE WHEN rank IS NULL THEN true ELSE p.role = rank END;
+            END IF;
+        END IF;
+        IF best.stage IS NULL OR best.stage < 6 THEN
+            reason := CASE COALESCE(best.stage, 1)
+                WHEN 1 THEN 'No staff with the required skills'
+                WHEN 2 THEN 'No staff available'
+                WHEN 3 THEN 'All staff at WIP limit'
+                WHEN 4 THEN 'No capacity in the required unit'
+                ELSE format('Unit WIP limit reached (%s/%s)', best.unit_count, best.unit_limit) END;
+            unit_id := NULL;
             RETURN;
         END IF;
-        -- Somebody may be editing the person, and need the unit for it.
-        BEGIN
-            PERFORM FROM public.staff_profiles p WHERE p.organization_id = organization AND p.user_id = best.user_id FOR SHARE;
-            RAISE SQLSTATE 'SWLET';
-        EXCEPTION WHEN SQLSTATE 'SWLET' THEN
-            NULL;
-        END;
+        unit_id := best.unit_id;
+        IF unit_id = ANY (avoid) THEN
+            RETURN;
+        END IF;
+        IF held <> unit_id THEN
+            RAISE SQLSTATE 'SWLET' USING MESSAGE = unit_id, DETAIL = best.user_id;
+        END IF;
+        -- Those who wait for a row are served in no order and some starve; for this lock they queue.
+        IF held IS NULL AND NOT pg_try_advisory_xact_lock(hashtextextended(unit_id::text, 21)) THEN
+            IF NOT patient THEN
+                RETURN;
+            END IF;
+            PERFORM pg_advisory_xact_lock(hashtextextended(unit_id::text, 21));
+            held := unit_id;
+            CONTINUE;
+        END IF;
+        IF NOT patient THEN
+            PERFORM FROM public.organizational_units u WHERE u.id = assign_pick.unit_id FOR NO KEY UPDATE SKIP LOCKED;
+            IF NOT FOUND THEN
+                RETURN;
+            END IF;
+        END IF;
+        SELECT u.xmin AS unit_version, p.xmin AS person_version,
+               EXISTS (SELECT FROM steward.capacity_freed f WHERE f.organization_id = organization) AS is_freed INTO locked
+          FROM public.organizational_units u JOIN public.staff_profiles p ON p.unit_id = u.id
+         WHERE u.id = assign_pick.unit_id AND p.organization_id = organization AND p.user_id = best.user_id
+           FOR NO KEY UPDATE OF u FOR NO KEY UPDATE OF p SKIP LOCKED;
+        IF NOT FOUND THEN
+            RAISE SQLSTATE 'SWLET' USING MESSAGE = unit_id, DETAIL = best.user_id;
+        END IF;
+        IF locked.unit_version = best.unit_version AND locked.person_version = best.person_version THEN
+            user_id := best.user_id;
+            score := steward.assign_score(best.points);
+            is_freed := locked.is_freed;
+            RETURN;
+        END IF;
+        held := unit_id;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION steward.assign_claim(uuid, uuid[], uuid, uuid, boolean, uuid, text, uuid[]) IS
-    'the best person, if need be of one unit or one role, with unit and person locked until commit, of how many, as far as it looked; user_id NULL and a reason when nobody fits.  Whoever may hold a unit already is not patient: where he would have to wait, or the best is in a unit to avoid, he gets that unit alone';
+COMMENT ON FUNCTION steward.assign_pick(uuid, uuid[], uuid, boolean, uuid, uuid, text, uuid[]) IS
+    'the best person, if need be of one unit or one role, with unit and person locked until commit, of how many, as far as it looked, and whether capacity came free that was not drained yet; user_id NULL and a reason when nobody fits.  Who is not patient gets, where he would have to wait or the best is in a unit to avoid, that unit alone';
+
+-- The people are in memory: to announce their pages to the kernel costs a quarter more.
+CREATE FUNCTION steward.assign_claim(organization uuid, skills uuid[], target_unit uuid, exclude uuid DEFAULT NULL,
+                                     within uuid DEFAULT NULL, rank text DEFAULT NULL, avoid uuid[] DEFAULT '{}',
+                                     OUT user_id uuid, OUT unit_id uuid, OUT score numeric, OUT reason text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off
+    SET effective_io_concurrency = 0
+    AS $$
+BEGIN
+    SELECT p.user_id, p.unit_id, p.score, p.reason INTO user_id, unit_id, score, reason
+      FROM steward.assign_pick(organization, assign_claim.skills, target_unit, false, exclude, within, rank, avoid) p;
+EXCEPTION WHEN SQLSTATE 'SWLET' THEN
+    -- What was locked here is free again.
+    GET STACKED DIAGNOSTICS unit_id = MESSAGE_TEXT;
+END $$;
+COMMENT ON FUNCTION steward.assign_claim(uuid, uuid[], uuid, uuid, uuid, text, uuid[]) IS
+    'what assign_pick says to somebody who may hold a unit already, and so waits for nobody';
 
 CREATE FUNCTION steward.assignment_answer(a public.assignments) RETURNS jsonb
     LANGUAGE sql STABLE AS $$
@@ -305,13 +305,21 @@ COMMENT ON FUNCTION steward.assign_explain(uuid, uuid[], uuid) IS
 CREATE FUNCTION steward.auto_assign(work_item text, kind public.work_item_type, skills uuid[], priority public.priority_level,
                                     target_unit uuid DEFAULT NULL, requested_by uuid DEFAULT NULL, organization uuid DEFAULT NULL,
                                     explain boolean DEFAULT false) RETURNS jsonb
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off
+    SET effective_io_concurrency = 0
+    AS $$
 DECLARE
-    tenant uuid := organization;
-    wanted uuid[];
-    best   record;
-    a      public.assignments;
-    q      public.assignment_queue;
+    tenant  uuid := organization;
+    wanted  uuid[];
+    moments record;
+    said    jsonb;
+    best    record;
+    busy    uuid;
+    a       public.assignments;
+    q       public.assignment_queue;
 BEGIN
     IF length(work_item) NOT BETWEEN 1 AND 255 OR work_item IS NULL THEN
         RAISE EXCEPTION 'work_item_id must be a text of 1 to 255 characters'
@@ -350,31 +358,59 @@ BEGIN
         RETURN steward.queue_answer(q) || '{"outcome": "exists"}';
     END IF;
 
-    best := steward.assign_claim(tenant, wanted, target_unit);
-    IF best.user_id IS NOT NULL AND steward.queue_comes_first(tenant, best.user_id, auto_assign.priority) THEN
-        best.user_id := NULL;
-        best.reason := 'Work that waits already comes first';
+    -- While the unit is locked others wait for it, so all that can be known is ready before.
+    a.id := gen_random_uuid();
+    a.assigned_at := steward.now();
+    a.priority := auto_assign.priority;
+    a.status := 'assigned';
+    moments := steward.sla_moments(tenant, kind, a.priority, a.assigned_at);
+    IF NOT moments.configured THEN
+        RAISE WARNING 'no SLA is configured for a % of priority %; it gets 48 hours', kind, a.priority;
     END IF;
-    IF best.user_id IS NULL THEN
-        INSERT INTO public.assignment_queue (organization_id, work_item_id, work_item_type, required_skills, target_unit_id, priority, reason, requested_by)
-        VALUES (tenant, work_item, kind, wanted, target_unit, auto_assign.priority, best.reason, auto_assign.requested_by)
-        RETURNING * INTO q;
-        RAISE LOG E'assign %: % eligible\nassign %: queued, %', work_item, best.eligible, work_item, best.reason;
-        RETURN steward.queue_answer(q) || '{"outcome": "queued"}';
-    END IF;
-    INSERT INTO public.assignments (organization_id, work_item_id, work_item_type, assignee_id, priority, required_skills, target_unit_id)
-    VALUES (tenant, work_item, kind, best.user_id, auto_assign.priority, wanted, target_unit)
-    ON CONFLICT (organization_id, work_item_id, work_item_type) WHERE status IN ('assigned', 'in_progress') DO NOTHING
-    RETURNING * INTO a;
-    IF NOT FOUND THEN
-        -- Somebody has just given it away by hand.
-        SELECT * INTO STRICT a FROM public.assignments x
-         WHERE x.organization_id = tenant AND x.work_item_id = work_item AND x.work_item_type = kind AND x.status IN ('assigned', 'in_progress');
-        RETURN steward.assignment_answer(a) || '{"outcome": "exists"}';
-    END IF;
-    -- Two lines in one: writing costs, and the unit waits.
-    RAISE LOG E'assign %: % eligible\nassign %: given to % with score %', work_item, best.eligible, work_item, best.user_id, best.score;
-    RETURN steward.assignment_answer(a) || jsonb_build_object('outcome', 'assigned', 'score', best.score, 'eligible', best.eligible);
+    a.warn_at := moments.warn_at;
+    a.sla_deadline := moments.sla_deadline;
+    said := steward.assignment_answer(a) || '{"outcome": "assigned"}';
+    LOOP
+        BEGIN
+            best := steward.assign_pick(tenant, wanted, target_unit, true, NULL, NULL, NULL, '{}');
+            IF best.is_freed AND steward.queue_comes_first(tenant, best.user_id, auto_assign.priority) THEN
+                best.user_id := NULL;
+                best.reason := 'Work that waits already comes first';
+            END IF;
+            EXIT WHEN best.user_id IS NULL;
+            INSERT INTO public.assignments (id, organization_id, work_item_id, work_item_type, assignee_id, unit_id, assigned_at, sla_started_at,
+                                            warn_at, sla_deadline, priority, required_skills, target_unit_id)
+            VALUES (a.id, tenant, work_item, kind, best.user_id, best.unit_id, a.assigned_at, a.assigned_at,
+                    a.warn_at, a.sla_deadline, a.priority, wanted, target_unit);
+            -- Two lines in one: writing costs, and the unit waits.
+            RAISE LOG E'assign %: % eligible\nassign %: given to % with score %', work_item, best.eligible, work_item, best.user_id, best.score;
+            RETURN said || jsonb_build_object('assignee_id', best.user_id, 'unit_id', best.unit_id, 'score', best.score, 'eligible', best.eligible);
+        EXCEPTION
+            WHEN SQLSTATE 'SWLET' THEN
+                -- What was locked here is free again.
+                GET STACKED DIAGNOSTICS busy = PG_EXCEPTION_DETAIL;
+            WHEN unique_violation THEN
+                -- Somebody has just given it away by hand.
+                SELECT * INTO a FROM public.assignments x
+                 WHERE x.organization_id = tenant AND x.work_item_id = work_item AND x.work_item_type = kind AND x.status IN ('assigned', 'in_progress');
+                IF NOT FOUND THEN
+                    RAISE;
+                END IF;
+                RETURN steward.assignment_answer(a) || '{"outcome": "exists"}';
+        END;
+        -- Somebody may be editing the person, and need the unit for it.
+        BEGIN
+            PERFORM FROM public.staff_profiles p WHERE p.organization_id = tenant AND p.user_id = busy FOR SHARE;
+            RAISE SQLSTATE 'SWLET';
+        EXCEPTION WHEN SQLSTATE 'SWLET' THEN
+            NULL;
+        END;
+    END LOOP;
+    INSERT INTO public.assignment_queue (organization_id, work_item_id, work_item_type, required_skills, target_unit_id, priority, reason, requested_by)
+    VALUES (tenant, work_item, kind, wanted, target_unit, auto_assign.priority, best.reason, auto_assign.requested_by)
+    RETURNING * INTO q;
+    RAISE LOG E'assign %: % eligible\nassign %: queued, %', work_item, best.eligible, work_item, best.reason;
+    RETURN steward.queue_answer(q) || '{"outcome": "queued"}';
 END $$;
 COMMENT ON FUNCTION steward.auto_assign(text, public.work_item_type, uuid[], public.priority_level, uuid, uuid, uuid, boolean) IS
     'gives a work item to the best person or queues it; an item that is with somebody or waits already is only told about; explain writes nothing';
@@ -509,7 +545,7 @@ BEGIN
         outcome := CASE WHEN FOUND THEN 'busy' ELSE 'taken' END;
         -- Where it will go, without taking anything.
         SELECT c.unit_id INTO unit_id
-          FROM steward.assign_claim(q.organization_id, q.required_skills, q.target_unit_id, patient => false,
+          FROM steward.assign_claim(q.organization_id, q.required_skills, q.target_unit_id,
                    avoid => ARRAY(SELECT u.id FROM public.organizational_units u WHERE u.organization_id = q.organization_id)) c
          WHERE outcome = 'busy';
         RETURN;
@@ -526,7 +562,7 @@ BEGIN
         RETURN;
     END IF;
     BEGIN
-        best := steward.assign_claim(q.organization_id, q.required_skills, q.target_unit_id, patient => false, avoid => avoid);
+        best := steward.assign_claim(q.organization_id, q.required_skills, q.target_unit_id, avoid => avoid);
         IF best.user_id IS NOT NULL THEN
             DELETE FROM public.assignment_queue x WHERE x.id = item;
             -- Who waited in the queue has waited: the clock of the promise began there, and a breach that
@@ -607,16 +643,13 @@ END $$;
 COMMENT ON FUNCTION steward.queue_next(uuid[], uuid[], int) IS
     'the waiting items, in their order, that these people could serve, as many as they have room for; not those seen before; NULL when there is none';
 
--- While nobody's capacity grew since the last drain, nothing that waits could be served.
+-- Not to be asked while nobody's capacity grew since the last drain: nothing that waits could be served then.
 CREATE FUNCTION steward.queue_comes_first(organization uuid, person uuid, urgency public.priority_level) RETURNS boolean
     LANGUAGE plpgsql AS $$
 DECLARE
     q    public.assignment_queue;
     best record;
 BEGIN
-    IF NOT EXISTS (SELECT FROM steward.capacity_freed f WHERE f.organization_id = queue_comes_first.organization) THEN
-        RETURN false;
-    END IF;
     SELECT x.* INTO q FROM public.assignment_queue x
      WHERE x.priority >= urgency AND x.id = ANY (steward.queue_next(ARRAY(
            SELECT p.id FROM public.staff_profiles p
@@ -626,7 +659,7 @@ BEGIN
     END IF;
     -- Whom that would go to is only asked; what was locked for the question is let go.
     BEGIN
-        best := steward.assign_claim(q.organization_id, q.required_skills, q.target_unit_id, patient => false);
+        best := steward.assign_claim(q.organization_id, q.required_skills, q.target_unit_id);
         RAISE SQLSTATE 'SWLET';
     EXCEPTION WHEN SQLSTATE 'SWLET' THEN
         RETURN best.user_id IS NOT DISTINCT FROM person;

@@ -70,9 +70,9 @@ BEGIN
         -- the work needs, only the own unit can know; and the supervisor, who has the
         -- leave to deal with, gets what nobody else can take.
         home := CASE WHEN a.required_skills = '{}' THEN p.unit_id END;
-        best := steward.assign_claim(p.organization_id, a.required_skills, a.target_unit_id, p.user_id, false, home, 'staff');
+        best := steward.assign_claim(p.organization_id, a.required_skills, a.target_unit_id, p.user_id, home, 'staff');
         IF best.user_id IS NULL THEN
-            best := steward.assign_claim(p.organization_id, a.required_skills, a.target_unit_id, p.user_id, false, home);
+            best := steward.assign_claim(p.organization_id, a.required_skills, a.target_unit_id, p.user_id, home);
         END IF;
         IF best.user_id IS NULL THEN
             unplaced := unplaced + 1;

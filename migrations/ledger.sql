@@ -94,8 +94,10 @@ CREATE OR REPLACE FUNCTION steward.objects_now() RETURNS TABLE (kind text, name 
      WHERE f.proowner = 'steward_owner'::regrole AND f.prosqlbody IS NULL
        AND f.oid::regprocedure::text !~ '^steward\.(schema_version|objects_|quarantine_|require)'
     UNION ALL
-    SELECT 'type', t.oid::regtype::text, (SELECT COALESCE(string_agg(e.enumlabel, ' ' ORDER BY e.enumsortorder), '')
-                                            FROM pg_enum e WHERE e.enumtypid = t.oid)
+    SELECT 'type', t.oid::regtype::text, concat((SELECT string_agg(e.enumlabel, ' ' ORDER BY e.enumsortorder)
+                                                   FROM pg_enum e WHERE e.enumtypid = t.oid),
+                                                (SELECT string_agg(pg_get_constraintdef(c.oid), ' ' ORDER BY c.conname)
+                                                   FROM pg_constraint c WHERE c.contypid = t.oid))
       FROM pg_type t
      WHERE t.typowner = 'steward_owner'::regrole
        AND (t.typtype IN ('e', 'd')

@@ -6,8 +6,8 @@ CREATE EXTENSION pg_prewarm;
 CREATE SCHEMA bench AUTHORIZATION steward_owner;
 
 -- Limits beyond what people set, so that a run does not end because everybody is full.
-ALTER TABLE public.organizational_units DROP CONSTRAINT organizational_units_limit_check;
-ALTER TABLE public.staff_profiles DROP CONSTRAINT staff_profiles_limit_check;
+ALTER DOMAIN steward.unit_limit DROP CONSTRAINT unit_limit_check;
+ALTER DOMAIN steward.own_limit DROP CONSTRAINT own_limit_check;
 
 CREATE FUNCTION bench.quiet() RETURNS void LANGUAGE sql AS $$ SELECT set_config('session_replication_role', 'replica', false) $$;
 

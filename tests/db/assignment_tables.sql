@@ -88,7 +88,7 @@ SELECT throws_ok(format('UPDATE staff_profiles SET %s WHERE user_id = %L', chang
   FROM unnest('{individual_wip_limit = 0,individual_wip_limit = 21,current_assignment_count = -1,availability_source = ''guess'',role = ''boss'',unavailable_until = now(),escalation_chain_id = user_id}'::text[]) change;
 SELECT throws_ok(format('UPDATE staff_profiles SET user_id = %L WHERE user_id = %L', :'zoe', :'ann'), '23514', NULL, 'a profile does not change hands');
 SELECT throws_ok(format('UPDATE staff_profiles SET organization_id = %L, unit_id = %L WHERE user_id = %L', :'another', :'abroad', :'ann'), '23514', NULL, 'nor the organisation');
-SELECT is(individual_wip_limit, 5, 'five at once, when nothing is said') FROM staff_profiles WHERE user_id = :'ann';
+SELECT is(individual_wip_limit::int, 5, 'five at once, when nothing is said') FROM staff_profiles WHERE user_id = :'ann';
 UPDATE staff_profiles SET hr_employee_id = 'E1' WHERE user_id = :'ann';
 SELECT throws_ok(format('UPDATE staff_profiles SET hr_employee_id = ''E1'' WHERE user_id = %L', :'bob'), '23505', NULL, 'an employee number is one person''s');
 SELECT lives_ok(format('UPDATE staff_profiles SET hr_employee_id = ''E1'' WHERE user_id = %L', :'zoe'), 'in an organisation');
@@ -98,7 +98,7 @@ SELECT version AS v FROM staff_profiles WHERE user_id = :'ann'
 UPDATE staff_profiles SET individual_wip_limit = 6 WHERE user_id = :'ann' AND version = :v;
 SELECT is(version, :v + 1, 'an edit makes a new version') FROM staff_profiles WHERE user_id = :'ann';
 UPDATE staff_profiles SET individual_wip_limit = 7 WHERE user_id = :'ann' AND version = :v;
-SELECT is(individual_wip_limit, 6, 'so an edit of the old one finds nobody') FROM staff_profiles WHERE user_id = :'ann';
+SELECT is(individual_wip_limit::int, 6, 'so an edit of the old one finds nobody') FROM staff_profiles WHERE user_id = :'ann';
 SELECT pg_temp.work(:'ann') AS counted
 \gset
 SELECT ok(version = :v + 1 AND current_assignment_count = 1 AND last_assigned_at IS NOT NULL, 'counting makes no new version') FROM staff_profiles WHERE user_id = :'ann';

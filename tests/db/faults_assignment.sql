@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir assignments.psql
 
-SELECT plan(110);
+SELECT plan(112);
 
 CREATE TEMP TABLE tested (number int);
 CREATE FUNCTION pg_temp.fault(number int, passes boolean, what text) RETURNS text LANGUAGE sql AS $$
@@ -179,6 +179,22 @@ SELECT outcome AS second FROM dblink_get_result('b') AS r(outcome text)
 \gset
 SELECT * FROM dblink_get_result('b') AS r(outcome text);
 SELECT pg_temp.fault(10, :'first' = 'assigned' AND :'second' = 'queued' AND current_assignment_count = 1, 'two decisions at once do not give one person more than the limit') FROM staff_profiles WHERE user_id = :'sole';
+SELECT pg_temp.skill('double') AS double
+\gset
+SELECT pg_temp.staff(:'analysis', ARRAY[:'double']::uuid[], 'staff', 5) AS two
+\gset
+SELECT pg_temp.assign('f25', ARRAY[:'double']::uuid[]);
+SELECT pg_temp.fault(25, p.xmax = p.xmin AND u.xmax = u.xmin, 'what locks a unit and a person is what writes, so their rows remember one transaction')
+  FROM staff_profiles p JOIN organizational_units u ON u.id = p.unit_id WHERE p.user_id = :'two';
+INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority, status) VALUES ('f10 c', 'ticket', :'two', 'low', 'pending');
+SELECT dblink_exec('a', 'BEGIN'), dblink_exec('a', 'UPDATE assignments SET status = ''assigned'' WHERE work_item_id = ''f10 c''');
+SELECT dblink_send_query('b', format('SELECT steward.auto_assign(''f10 c'', ''ticket'', %L, ''low'') ->> ''outcome''', ARRAY[:'double']::uuid[]));
+SELECT pg_temp.waits(:b);
+SELECT dblink_exec('a', 'COMMIT');
+SELECT outcome AS second FROM dblink_get_result('b') AS r(outcome text)
+\gset
+SELECT * FROM dblink_get_result('b') AS r(outcome text);
+SELECT pg_temp.fault(10, :'second' = 'exists' AND current_assignment_count = 2, 'what somebody began by hand meanwhile is his, and counted once') FROM staff_profiles WHERE user_id = :'two';
 SELECT pg_temp.work(:'ann', 'urgent', 'ticket', 'assigned', steward.now() - interval '3 hours') AS late
 \gset
 SELECT dblink_exec('a', 'BEGIN');
