@@ -495,8 +495,8 @@ session_schema_changed(struct session *s)
 void
 session_look_again(struct session *s)
 {
-	/* One that has not asked yet will see it anyway. */
-	s->looks_again = s->step >= STEP_version;
+	/* One that does not connect yet will see it anyway; but what a database sets for its sessions they read as they begin. */
+	s->looks_again = s->step >= STEP_connecting;
 }
 
 unsigned

@@ -31,6 +31,7 @@ setup() {
 }
 
 teardown() {
+	[ -z "${slow:-}" ] || kill -CONT "$slow" 2>/dev/null || true
 	sql -c 'GRANT EXECUTE ON FUNCTION steward.job_start(text, text) TO steward_worker'
 	steward_teardown
 }
@@ -276,6 +277,8 @@ does_not_sleep() { [ "$(count "pg_stat_activity WHERE $SLEEPS")" = 0 ]; }
 	[ "$(count "steward.job_run WHERE started_at BETWEEN scheduled_at AND scheduled_at + interval '1 day'")" = 2 ]
 	run -0 ctl clock set '2031-02-03 04:05:06+00' --admin "$admin"
 	[[ $output == 2031-02-03\ 04:05:* ]]
+	# A run that is under way would be what the worker looks at next.
+	within 20 runs 3 "status = 'completed'"
 	run ctl clock set yesterdy --admin "$admin"
 	[ "$status" -eq 65 ]
 	run ctl clock advance soon --admin "$admin"
@@ -288,3 +291,31 @@ does_not_sleep() { [ "$(count "pg_stat_activity WHERE $SLEEPS")" = 0 ]; }
 }
 
 runs_soon() { [ "$(sql -c "SELECT next_at < now() + interval '1 day' FROM steward.job_schedule WHERE name = 'night'")" = t ]; }
+
+@test "a clock that is moved while a worker connects is taken up" {
+	for kind in sla_monitor queue_fallback capacity_snapshot escalation_cleanup; do steward_set workers.$kind.processes 0; done
+	# A session has read what the database sets for it, and is not there for two seconds.
+	steward_set database.conninfo "\"host=$PGHOST dbname=$PGDATABASE user=steward options='-c post_auth_delay=2'\""
+	move_clock() { sql -c "ALTER DATABASE $PGDATABASE SET steward.clock_offset = '$1'; NOTIFY steward_schema"; }
+	beginning() { pgrep -f "^postgres: steward $PGDATABASE \\[local\\] startup"; }
+	none_begins() { [ -z "$(beginning)" ]; }
+	one_begins() { [ "$(beginning | wc -l)" = 1 ]; }
+	listener() { sql -c "SELECT pid FROM pg_stat_activity WHERE application_name = 'steward/provisioning[0]/listen' AND datname = current_database() AND query LIKE 'LISTEN%'"; }
+	listens_anew() { [ -n "$(listener)" ] && [ "$(listener)" != "$1" ]; }
+	job night job_good "$(date -u -d '6 hours ago' '+%M %H') * * *"
+	start_steward
+	wait_until 5 listens_anew ''
+	move_clock '1800 days'
+	wait_until 5 runs 1 "status = 'completed'"
+	wait_until 5 none_begins
+	listener=$(listener)
+	sql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'steward/provisioning[0]' AND datname = current_database()" >/dev/null
+	wait_until 5 one_begins
+	slow=$(beginning)
+	kill -STOP "$slow"
+	move_clock 0
+	wait_until 5 listens_anew "$listener"
+	kill -CONT "$slow"
+	within 20 runs_soon
+	sql -c "ALTER DATABASE $PGDATABASE RESET steward.clock_offset"
+}
