@@ -410,12 +410,22 @@ DECLARE
     units         uuid[];
     people        uuid[];
     changes       int[];
+    organization  uuid;
+    unit          uuid;
+    person        uuid;
+    change        int;
+    are_many      boolean;
     is_stale      boolean;
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        SELECT array_agg(n.organization_id), array_agg(n.unit_id), array_agg(n.assignee_id), array_agg(1)
-          INTO organizations, units, people, changes
+        SELECT n.organization_id, n.unit_id, n.assignee_id, 1, EXISTS (SELECT FROM after_rows OFFSET 1)
+          INTO organization, unit, person, change, are_many
           FROM after_rows n WHERE n.status IN ('assigned', 'in_progress');
+        IF are_many THEN
+            SELECT array_agg(n.organization_id), array_agg(n.unit_id), array_agg(n.assignee_id), array_agg(1)
+              INTO organizations, units, people, changes
+              FROM after_rows n WHERE n.status IN ('assigned', 'in_progress');
+        END IF;
     ELSIF TG_OP = 'DELETE' THEN
         SELECT array_agg(o.organization_id), array_agg(o.unit_id), array_agg(o.assignee_id), array_agg(-1)
           INTO organizations, units, people, changes
@@ -431,18 +441,14 @@ BEGIN
                           FROM before_rows o WHERE o.status IN ('assigned', 'in_progress')) x
                  GROUP BY x.organization_id, x.unit_id, x.assignee_id HAVING sum(x.change) <> 0) c;
     END IF;
+    IF cardinality(people) = 1 THEN
+        organization := organizations[1];
+        unit := units[1];
+        person := people[1];
+        change := changes[1];
+    END IF;
     -- Whoever is given work has to be there still, in the unit that was read before these locks were held.
-    IF people IS NULL THEN
-        RETURN NULL;
-    ELSIF cardinality(people) = 1 THEN
-        UPDATE public.organizational_units u SET current_assignment_count = GREATEST(u.current_assignment_count + changes[1], 0)
-         WHERE u.id = units[1];
-        UPDATE public.staff_profiles p
-           SET current_assignment_count = GREATEST(p.current_assignment_count + changes[1], 0),
-               last_assigned_at = CASE WHEN changes[1] > 0 THEN GREATEST(p.last_assigned_at, steward.now()) ELSE p.last_assigned_at END
-         WHERE p.organization_id = organizations[1] AND p.user_id = people[1] AND (changes[1] < 0 OR p.unit_id = units[1]);
-        is_stale := NOT FOUND AND changes[1] > 0;
-    ELSE
+    IF cardinality(people) > 1 THEN
         PERFORM FROM public.organizational_units u WHERE u.id = ANY (units) ORDER BY u.id FOR NO KEY UPDATE;
         UPDATE public.organizational_units u SET current_assignment_count = GREATEST(u.current_assignment_count + d.change, 0)
           FROM (SELECT x.unit, sum(x.change)::int AS change FROM unnest(units, changes) x(unit, change) GROUP BY x.unit) d
@@ -458,6 +464,14 @@ BEGIN
         is_stale := EXISTS (SELECT FROM unnest(organizations, units, people, changes) x(organization, unit, person, change)
                              WHERE x.change > 0 AND NOT EXISTS (SELECT FROM public.staff_profiles p
                                        WHERE p.organization_id = x.organization AND p.user_id = x.person AND p.unit_id = x.unit));
+    ELSIF person IS NOT NULL THEN
+        UPDATE public.organizational_units u SET current_assignment_count = GREATEST(u.current_assignment_count + change, 0)
+         WHERE u.id = unit;
+        UPDATE public.staff_profiles p
+           SET current_assignment_count = GREATEST(p.current_assignment_count + change, 0),
+               last_assigned_at = CASE WHEN change > 0 THEN GREATEST(p.last_assigned_at, steward.now()) ELSE p.last_assigned_at END
+         WHERE p.organization_id = organization AND p.user_id = person AND (change < 0 OR p.unit_id = unit);
+        is_stale := NOT FOUND AND change > 0;
     END IF;
     IF is_stale THEN
         RAISE EXCEPTION 'the assignee has just moved to another unit, or left'
