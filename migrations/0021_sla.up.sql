@@ -636,7 +636,14 @@ BEGIN
         END CASE;
         room := room - cardinality(items);
     END LOOP;
-    next_due_ms := CASE WHEN room = 0 THEN 0 ELSE steward.sla_next_due(stamp) END;
+    IF room > 0 THEN
+        next_due_ms := steward.sla_next_due(stamp);
+    ELSE
+        -- More follows at once, and brings this to disk with it; what a machine that
+        -- stops in between forgets is due again, and was told to nobody.
+        next_due_ms := 0;
+        PERFORM set_config('synchronous_commit', 'off', true);
+    END IF;
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION steward.sla_turn(text, int) IS

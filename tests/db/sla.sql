@@ -5,7 +5,7 @@
 \ir assignments.psql
 SET TimeZone = 'UTC';
 
-SELECT plan(261);
+SELECT plan(263);
 
 CREATE FUNCTION pg_temp.turn(most int DEFAULT 1000) RETURNS text LANGUAGE sql AS $$
     SELECT format('%s warned, %s escalated, %s unserved, %s returned', t.warned, t.escalated, t.unserved, t.returned)
@@ -609,8 +609,13 @@ SELECT pg_stat_force_next_flush();
 BEGIN;
 SELECT is(escalated, 100, 'a turn of a hundred') FROM steward.sla_turn('test', 100);
 SELECT is(string_agg(format('%s %s', relname, seq_tup_read), ', '), NULL, 'scans no table') FROM pg_stat_xact_user_tables
- WHERE seq_tup_read > 0 AND relname IN ('assignments', 'staff_profiles', 'organizational_units', 'escalation_events', 'notification_outbox', 'sla_trouble');
+ WHERE seq_tup_read > 0 AND relname IN ('assignments', 'staff_profiles', 'organizational_units', 'escalation_events', 'notification_outbox', 'sla_trouble', 'assignment_due');
 SELECT cmp_ok(idx_tup_fetch, '<', 2000::bigint, 'and reads little more than it writes') FROM pg_stat_xact_user_tables WHERE relname = 'assignments';
+SELECT is(current_setting('synchronous_commit'), 'off', 'its commit is brought to disk by the turn that follows at once');
+ROLLBACK;
+BEGIN;
+SELECT steward.sla_turn('test', 1000);
+SELECT is(current_setting('synchronous_commit'), 'on', 'and that of the last turn waits for the disk');
 ROLLBACK;
 -- In one moment, for more comes due in each minute.
 SELECT pg_stat_force_next_flush();
