@@ -42,7 +42,8 @@ together() {
     while read -r count script; do
         for ((; count > 0; count--)); do
             n=$((n + 1))
-            { echo 'SELECT pg_advisory_lock_shared(20);'; "$script" "$n"; } | sql >"$BATS_TEST_TMPDIR/out.$n" 2>"$BATS_TEST_TMPDIR/err.$n" 3>&- &
+            # Whoever has to give way does so after 100 ms, and on a machine that is slow to let him a little later.
+            { echo "SET deadlock_timeout = '20 s';"; echo 'SELECT pg_advisory_lock_shared(20);'; "$script" "$n"; } | sql >"$BATS_TEST_TMPDIR/out.$n" 2>"$BATS_TEST_TMPDIR/err.$n" 3>&- &
             sessions+=($!)
         done
     done

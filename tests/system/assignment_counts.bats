@@ -24,6 +24,8 @@ setup() {
 many() {
     sql -v session="$1" -v seed="$seed" -f "$helpers" -f - <<'SQL'
 SET client_min_messages = error;
+-- Whoever has to give way does so after 100 ms, and on a machine that is slow to let him a little later.
+SET deadlock_timeout = '20 s';
 SELECT setseed(((:seed * 31 + :session) % 1000) / 1000.0) \g /dev/null
 CREATE TEMP TABLE failure (state text);
 CREATE PROCEDURE pg_temp.work_on(session text) LANGUAGE plpgsql AS $$
