@@ -468,8 +468,7 @@ COMMENT ON FUNCTION steward.queue_warn(uuid[], timestamptz) IS
 -- Tries claimed items together, and when that raises in eighths, until what raises
 -- is alone.  That is put off, for longer each time, and an administrator hears of
 -- it: at once, or where others were only in the way, when it does not pass.
-CREATE FUNCTION steward.sla_step(step text, items uuid[], places tid[], stamp timestamptz, worker text,
-                                OUT done int, OUT unserved int, OUT troubled uuid[])
+CREATE FUNCTION steward.sla_step(step text, items uuid[], places tid[], stamp timestamptz, worker text, OUT done int, OUT unserved int)
     LANGUAGE plpgsql AS $$
 DECLARE
     size    int := (cardinality(items) + 7) / 8;
@@ -511,13 +510,11 @@ BEGIN
             part := steward.sla_step(step, items[first:first + size - 1], places[first:first + size - 1], stamp, worker);
             done := done + part.done;
             unserved := unserved + part.unserved;
-            troubled := troubled || part.troubled;
             first := first + size;
         END LOOP;
         RETURN;
     END IF;
 
-    troubled := items;
     RAISE WARNING 'SLA: the % of % could not be done: %', step, items[1], problem USING ERRCODE = state;
     INSERT INTO steward.sla_trouble AS t (item, step, retry_at, state, problem, worker)
     VALUES (items[1], step, stamp + interval '10 s', state, problem, worker)
@@ -540,7 +537,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION steward.sla_step(text, uuid[], tid[], timestamptz, text) IS
-    'does a step for claimed items and leaves only those behind that cannot be done, which are the troubled';
+    'does a step for claimed items and leaves only those behind that cannot be done';
 
 -- What is due and still there is held by somebody else, and looked at again a second
 -- later.  Without the ORDER BY another index would be walked.
@@ -596,7 +593,7 @@ DECLARE
     stamp timestamptz := steward.now();
     room  int := LEAST(GREATEST(most, 1), 1000);
     due   record;
-    again uuid[];
+    taken uuid[];
     items uuid[];
     step  text;
     part  record;
@@ -607,17 +604,17 @@ BEGIN
         part := steward.sla_step('breach', due.breaches, due.breach_places, stamp, worker);
         escalated := part.done;
         unserved := part.unserved;
-        again := part.troubled;
     END IF;
     IF due.warnings IS NOT NULL THEN
         part := steward.sla_step('warning', due.warnings, due.warning_places, stamp, worker);
         warned := part.done;
     END IF;
-    again := again || due.warnings || due.others;
-    IF again IS NOT NULL THEN
-        PERFORM steward.watch_again(again);
+    taken := due.breaches || due.warnings || due.others;
+    IF taken IS NOT NULL THEN
+        -- Whatever became of them: what has still something to come is watched.
+        PERFORM steward.watch_again(taken);
+        room := room - cardinality(taken);
     END IF;
-    room := room - COALESCE(cardinality(due.breaches), 0) - COALESCE(cardinality(due.warnings), 0) - COALESCE(cardinality(due.others), 0);
     -- What waits comes last: whoever gives it away by hand holds units when he comes to it, and
     -- nothing after this waits for units.
     FOREACH step IN ARRAY '{return, queued breach, queued warning}'::text[] LOOP
