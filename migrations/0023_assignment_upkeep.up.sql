@@ -136,7 +136,7 @@ BEGIN
         RAISE WARNING '%', message;
     END IF;
 END $$;
-COMMENT ON FUNCTION steward.job_recount_assignments(timestamptz) IS 'compares every count with the assignments and everybody''s ranks with the profile, repairs and reports';
+COMMENT ON FUNCTION steward.job_recount_assignments(timestamptz) IS 'compares counts, ranks and what is due with what they follow from, repairs and reports';
 
 SELECT steward.quarantine_restore('steward.job_schedule', 'steward.job_schedule 0023');
 INSERT INTO steward.job_schedule (name, worker, call, schedule, missed)

@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS steward.migration_object (
     PRIMARY KEY (kind, name)
 );
 COMMENT ON TABLE steward.migration_object IS 'every object of the schema, as the last migration that ran here left it';
+COMMENT ON COLUMN steward.migration_object.seen IS 'the state when the last migration began, NULL when it was missing then';
 COMMENT ON COLUMN steward.migration_object.version IS 'the migration that made the object';
 COMMENT ON COLUMN steward.migration_object.state IS
     'what must not change by itself: a function''s text, whether a trigger or a row security is on; nothing that another PostgreSQL would print otherwise';
@@ -51,8 +52,6 @@ CREATE OR REPLACE FUNCTION steward.schema_version() RETURNS int
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$ SELECT COALESCE(max(version), 0) FROM steward.migration $$;
 COMMENT ON FUNCTION steward.schema_version() IS 'the highest applied migration, 0 when there is none';
-
-COMMENT ON COLUMN steward.migration_object.seen IS 'the state when the last migration began, NULL when it was missing then';
 
 CREATE OR REPLACE FUNCTION steward.objects_now() RETURNS TABLE (kind text, name text, state text)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -2,8 +2,8 @@
 -- before `up` equals the one after `down`, and nothing that was stored is lost.
 --
 -- The quarantine belongs to the ledger, which is outside every migration, so the
--- dumps are equal whatever it holds.  A new migration is two lines in each of the
--- lists here, and one at the end.
+-- dumps are equal whatever it holds.  A new migration is two lines in
+-- every_up.psql and in each of the lists here, and one at the end.
 
 \set QUIET on
 \set other :DBNAME _migrations
@@ -25,54 +25,7 @@ COMMIT;
 BEGIN;
 \ir ../../migrations/ledger.sql
 COMMIT;
-\set m 0001_platform
-\ir up.psql
-\set m 0002_projects
-\ir up.psql
-\set m 0003_advisors
-\ir up.psql
-\set m 0004_matches
-\ir up.psql
-\set m 0005_chat
-\ir up.psql
-\set m 0006_notifications
-\ir up.psql
-\set m 0007_engine
-\ir up.psql
-\set m 0008_workspace_provisioning
-\ir up.psql
-\set m 0009_provisioning_batch
-\ir up.psql
-\set m 0010_match_decisions
-\ir up.psql
-\set m 0011_provisioning_views
-\ir up.psql
-\set m 0012_schedule
-\ir up.psql
-\set m 0013_assignment_types
-\ir up.psql
-\set m 0014_staff
-\ir up.psql
-\set m 0015_assignment_rules
-\ir up.psql
-\set m 0016_assignments
-\ir up.psql
-\set m 0017_assignment_queue
-\ir up.psql
-\set m 0018_escalations
-\ir up.psql
-\set m 0019_capacity_snapshots
-\ir up.psql
-\set m 0020_assign
-\ir up.psql
-\set m 0021_sla
-\ir up.psql
-\set m 0022_leave
-\ir up.psql
-\set m 0023_assignment_upkeep
-\ir up.psql
-\set m 0024_assignment_api
-\ir up.psql
+\ir every_up.psql
 \set before_end `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
 
 -- Something in every table, and rows that no older shape can hold.
@@ -203,54 +156,7 @@ SELECT md5(string_agg(c.oid::regclass || query_to_xml(format('SELECT to_jsonb(t)
 SELECT count(*) AS kept FROM steward.quarantine
 \gset
 \o /dev/null
-\set m 0001_platform
-\ir up.psql
-\set m 0002_projects
-\ir up.psql
-\set m 0003_advisors
-\ir up.psql
-\set m 0004_matches
-\ir up.psql
-\set m 0005_chat
-\ir up.psql
-\set m 0006_notifications
-\ir up.psql
-\set m 0007_engine
-\ir up.psql
-\set m 0008_workspace_provisioning
-\ir up.psql
-\set m 0009_provisioning_batch
-\ir up.psql
-\set m 0010_match_decisions
-\ir up.psql
-\set m 0011_provisioning_views
-\ir up.psql
-\set m 0012_schedule
-\ir up.psql
-\set m 0013_assignment_types
-\ir up.psql
-\set m 0014_staff
-\ir up.psql
-\set m 0015_assignment_rules
-\ir up.psql
-\set m 0016_assignments
-\ir up.psql
-\set m 0017_assignment_queue
-\ir up.psql
-\set m 0018_escalations
-\ir up.psql
-\set m 0019_capacity_snapshots
-\ir up.psql
-\set m 0020_assign
-\ir up.psql
-\set m 0021_sla
-\ir up.psql
-\set m 0022_leave
-\ir up.psql
-\set m 0023_assignment_upkeep
-\ir up.psql
-\set m 0024_assignment_api
-\ir up.psql
+\ir every_up.psql
 \set after_end `pg_dump -s -h :'HOST' -p :'PORT' -U :'USER' :'other' | grep -v '^.\(un\)\{0,1\}restrict' | md5sum`
 \o
 SELECT md5(string_agg(c.oid::regclass || query_to_xml(format('SELECT to_jsonb(t) AS r FROM %s t ORDER BY to_jsonb(t)::text', c.oid::regclass), true, false, '')::text, '' ORDER BY c.oid::regclass::text)) AS data_after,
