@@ -1,6 +1,7 @@
 SELECT steward.quarantine_put('steward.upkeep');
 
 DROP FUNCTION steward.provision_upkeep(text);
+DROP FUNCTION steward.prune_old(regclass, text, timestamptz, int, int, int);
 DROP FUNCTION steward.prune(regclass, tid[]);
 DROP FUNCTION steward.provision_forsaken(uuid);
 DROP FUNCTION steward.provision_forgotten(uuid);

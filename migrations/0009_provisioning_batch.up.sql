@@ -691,30 +691,67 @@ COMMENT ON FUNCTION steward.provision_forsaken(uuid) IS 'puts a finalized match 
 CREATE FUNCTION steward.prune(source regclass, old tid[], OUT pruned int, OUT trouble text)
     LANGUAGE plpgsql AS $$
 DECLARE
-    size  int := (cardinality(old) + 7) / 8;
-    first int := 1;
-    state text;
-    part  record;
+    size    int := (cardinality(old) + 7) / 8;
+    first   int := 1;
+    state   text;
+    problem text;
+    part    record;
 BEGIN
     BEGIN
         EXECUTE format('DELETE FROM %s WHERE ctid = ANY ($1)', source) USING old;
         GET DIAGNOSTICS pruned = ROW_COUNT;
+        -- What is checked at the end of the transaction is checked while it can be helped.
+        SET CONSTRAINTS ALL IMMEDIATE;
         RETURN;
     EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
-        GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, trouble = MESSAGE_TEXT;
+        GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, problem = MESSAGE_TEXT;
         IF steward.is_environment(state) THEN
             RAISE;
         END IF;
     END;
     pruned := 0;
-    trouble := format('old rows of %s cannot be removed: %s', source, trouble);
+    IF cardinality(old) = 1 THEN
+        EXECUTE format($q$SELECT string_agg(format('%%s %%s', k.attname, to_jsonb(x) ->> k.attname), ' ' ORDER BY k.attnum)
+                            FROM %s x, pg_index i JOIN pg_attribute k ON k.attrelid = i.indrelid AND k.attnum = ANY (i.indkey)
+                           WHERE x.ctid = $1 AND i.indrelid = $2 AND i.indisprimary$q$, source)
+           INTO trouble USING old[1], source;
+        trouble := format('old rows of %s cannot be removed, as that of %s: %s', source, trouble, problem);
+    END IF;
     WHILE cardinality(old) > 1 AND first <= cardinality(old) LOOP
         part := steward.prune(source, old[first:first + size - 1]);
         pruned := pruned + part.pruned;
+        trouble := COALESCE(trouble, part.trouble);
         first := first + size;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION steward.prune(regclass, tid[]) IS 'deletes rows, in eighths where one of them cannot be deleted; how many went, and why one did not';
+COMMENT ON FUNCTION steward.prune(regclass, tid[]) IS
+    'deletes rows, in eighths where one of them cannot be deleted; how many went, and the first that did not, and why';
+
+-- What cannot be removed keeps nothing behind it: the next round passes it over, until
+-- the end is reached; then it is tried again.
+CREATE FUNCTION steward.prune_old(source regclass, old text, before timestamptz, most int, rounds int,
+                                  INOUT passed int, OUT pruned int, OUT trouble text)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    batch tid[];
+    part  record;
+BEGIN
+    pruned := 0;
+    FOR i IN 1 .. rounds LOOP
+        EXECUTE format('SELECT ARRAY(SELECT x.ctid FROM %s x WHERE %s OFFSET $2 LIMIT $3)', source, old)
+           INTO batch USING before, passed, most;
+        part := steward.prune(source, batch);
+        pruned := pruned + part.pruned;
+        trouble := COALESCE(trouble, part.trouble);
+        IF cardinality(batch) < most THEN
+            passed := 0;
+            EXIT;
+        END IF;
+        passed := passed + most - part.pruned;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION steward.prune_old(regclass, text, timestamptz, int, int, int) IS
+    'deletes that many rounds of rows, each of at most so many; old is the condition on x with $1 for before, and may order and lock; passed: how many the next round passes over';
 
 CREATE FUNCTION steward.provision_upkeep(worker text)
     RETURNS TABLE (reaped int, swept int, pruned int, alerts_waiting int, more boolean, trouble text)
@@ -726,7 +763,6 @@ CREATE FUNCTION steward.provision_upkeep(worker text)
     AS $$
 DECLARE
     keep    steward.upkeep;
-    old     tid[];
     seen    int := 0;
     visited record;
     part    record;
@@ -775,31 +811,21 @@ BEGIN
         UPDATE steward.upkeep SET swept_until = DEFAULT, swept_until_id = DEFAULT;
     END IF;
 
-    old := ARRAY(
-        SELECT e.ctid FROM steward.event e
-         WHERE e.created_at < steward.now() - make_interval(days => keep.event_days)
-        OFFSET keep.passed_events LIMIT keep.batch);
-    part := steward.prune('steward.event', old);
+    part := steward.prune_old('steward.event', 'x.created_at < $1',
+        steward.now() - make_interval(days => keep.event_days), keep.batch, 1, keep.passed_events);
+    keep.passed_events := part.passed;
     pruned := pruned + part.pruned;
     trouble := COALESCE(trouble, part.trouble);
-    keep.passed_events := CASE WHEN cardinality(old) = keep.batch THEN keep.passed_events + keep.batch - part.pruned ELSE 0 END;
-    old := ARRAY(
-        SELECT r.ctid FROM steward.job_run r
-         WHERE r.created_at < steward.now() - make_interval(days => keep.job_run_days)
-         ORDER BY r.created_at OFFSET keep.passed_job_runs LIMIT keep.batch);
-    part := steward.prune('steward.job_run', old);
+    part := steward.prune_old('steward.job_run', 'x.created_at < $1 ORDER BY x.created_at',
+        steward.now() - make_interval(days => keep.job_run_days), keep.batch, 1, keep.passed_job_runs);
+    keep.passed_job_runs := part.passed;
     pruned := pruned + part.pruned;
     trouble := COALESCE(trouble, part.trouble);
-    keep.passed_job_runs := CASE WHEN cardinality(old) = keep.batch THEN keep.passed_job_runs + keep.batch - part.pruned ELSE 0 END;
-    old := ARRAY(
-        SELECT q.ctid FROM public.workspace_provisioning_queue q
-         WHERE q.status = 'completed' AND q.updated_at < steward.now() - make_interval(days => keep.completed_days)
-         ORDER BY q.updated_at OFFSET keep.passed_jobs LIMIT keep.batch FOR UPDATE SKIP LOCKED);
-    part := steward.prune('public.workspace_provisioning_queue', old);
+    part := steward.prune_old('public.workspace_provisioning_queue', 'x.status = ''completed'' AND x.updated_at < $1 ORDER BY x.updated_at FOR UPDATE SKIP LOCKED',
+        steward.now() - make_interval(days => keep.completed_days), keep.batch, 1, keep.passed_jobs);
+    keep.passed_jobs := part.passed;
     pruned := pruned + part.pruned;
     trouble := COALESCE(trouble, part.trouble);
-    keep.passed_jobs := CASE WHEN cardinality(old) = keep.batch THEN keep.passed_jobs + keep.batch - part.pruned ELSE 0 END;
-    -- What cannot be removed keeps nothing behind it.
     UPDATE steward.upkeep u
        SET passed_events = keep.passed_events, passed_job_runs = keep.passed_job_runs, passed_jobs = keep.passed_jobs
      WHERE (u.passed_events, u.passed_job_runs, u.passed_jobs) <> (keep.passed_events, keep.passed_job_runs, keep.passed_jobs);

@@ -9,7 +9,8 @@ BEGIN
         'steward.provision_odd(uuid[], int, text)', 'steward.provision_reap(text, interval, int)',
         'steward.provision_batch(text, int)', 'steward.provision_upkeep(text)',
         'steward.match_unserved(public.advisor_match_requests)', 'steward.provision_forgotten(uuid)',
-        'steward.provision_forsaken(uuid)', 'steward.prune(regclass, tid[])');
+        'steward.provision_forsaken(uuid)', 'steward.prune(regclass, tid[])',
+        'steward.prune_old(regclass, text, timestamptz, int, int, int)');
     PERFORM steward.require('relation', 'steward.upkeep', 'public.idx_outbox_alerts');
     PERFORM steward.require('trigger', 'public.advisor_match_requests.match_forsaken',
         'public.advisor_match_requests.match_forsaken_tell');

@@ -47,4 +47,6 @@ DROP FUNCTION steward.job_sla_monitoring(timestamptz);
 DROP INDEX public.idx_assignments_closed;
 ALTER TABLE steward.upkeep
     DROP CONSTRAINT upkeep_assignments_check,
-    DROP COLUMN assignment_days, DROP COLUMN escalation_days, DROP COLUMN snapshot_days, DROP COLUMN history_days;
+    DROP COLUMN assignment_days, DROP COLUMN escalation_days, DROP COLUMN snapshot_days, DROP COLUMN history_days,
+    DROP COLUMN passed_completed, DROP COLUMN passed_cancelled,
+    DROP COLUMN passed_escalations, DROP COLUMN passed_archived_escalations;

@@ -5,11 +5,20 @@ ALTER TABLE steward.upkeep
     ADD COLUMN escalation_days int NOT NULL DEFAULT 90,
     ADD COLUMN snapshot_days   int NOT NULL DEFAULT 90,
     ADD COLUMN history_days    int NOT NULL DEFAULT 365,
+    ADD COLUMN passed_completed            int NOT NULL DEFAULT 0,
+    ADD COLUMN passed_cancelled            int NOT NULL DEFAULT 0,
+    ADD COLUMN passed_escalations          int NOT NULL DEFAULT 0,
+    ADD COLUMN passed_archived_escalations int NOT NULL DEFAULT 0,
     ADD CONSTRAINT upkeep_assignments_check
         CHECK (assignment_days > 0 AND escalation_days > 0 AND snapshot_days > 0 AND history_days > 0);
 COMMENT ON COLUMN steward.upkeep.assignment_days IS 'how long finished assignments stay where they are; then they are archived, for good';
 COMMENT ON COLUMN steward.upkeep.escalation_days IS 'how long resolved escalations are kept; breaches of an SLA and open ones always are';
 COMMENT ON COLUMN steward.upkeep.history_days IS 'how long it is remembered what was done with assignments';
+COMMENT ON COLUMN steward.upkeep.passed_completed IS
+    'how many assignments with a completed_at could not be archived and are passed over, until the end is reached';
+COMMENT ON COLUMN steward.upkeep.passed_cancelled IS 'the same for those without';
+COMMENT ON COLUMN steward.upkeep.passed_escalations IS 'the same for escalations that could not be removed';
+COMMENT ON COLUMN steward.upkeep.passed_archived_escalations IS 'the same for archived ones';
 UPDATE steward.upkeep
    SET assignment_days = (q.content ->> 'assignment_days')::int, escalation_days = (q.content ->> 'escalation_days')::int,
        snapshot_days = (q.content ->> 'snapshot_days')::int, history_days = (q.content ->> 'history_days')::int
@@ -44,41 +53,35 @@ CREATE FUNCTION steward.job_capacity_snapshot(slot timestamptz, OUT rows bigint,
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     day     date := (slot AT TIME ZONE 'UTC')::date;
-    removed bigint;
+    removed record;
 BEGIN
     rows := steward.capacity_snapshot(day);
-    DELETE FROM public.capacity_snapshots s USING steward.upkeep k WHERE s.snapshot_date < day - k.snapshot_days;
-    GET DIAGNOSTICS removed = ROW_COUNT;
-    message := format('%s units on %s', rows, day) || COALESCE(', ' || NULLIF(removed, 0) || ' old rows removed', '');
+    removed := steward.prune('public.capacity_snapshots', ARRAY(
+        SELECT s.ctid FROM public.capacity_snapshots s, steward.upkeep k WHERE s.snapshot_date < day - k.snapshot_days));
+    message := concat_ws(', ', format('%s units on %s', rows, day), NULLIF(removed.pruned, 0) || ' old rows removed', removed.trouble);
 END $$;
 COMMENT ON FUNCTION steward.job_capacity_snapshot(timestamptz) IS 'takes the snapshot of a day for every unit, and removes old ones';
 
--- In batches, each past what somebody holds; what is left over after twenty is left
--- to the next night.
+-- In batches, each past what somebody holds and what cannot be removed; what is left
+-- over after twenty is left to the next night.
 CREATE FUNCTION steward.job_escalation_cleanup(slot timestamptz, OUT rows bigint, OUT message text)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    old    CONSTANT text := 'x.reason <> ''sla_breach'' AND x.resolved_at < $1 ORDER BY x.resolved_at FOR UPDATE SKIP LOCKED';
     keep   steward.upkeep;
     before timestamptz;
-    live   bigint;
-    old    bigint;
+    live   record;
+    gone   record;
 BEGIN
     SELECT * INTO STRICT keep FROM steward.upkeep;
     before := steward.now() - make_interval(days => keep.escalation_days);
-    rows := 0;
-    FOR i IN 1 .. 20 LOOP
-        DELETE FROM public.escalation_events WHERE id = ANY (ARRAY(
-            SELECT e.id FROM public.escalation_events e WHERE e.reason <> 'sla_breach' AND e.resolved_at < before
-             ORDER BY e.resolved_at LIMIT keep.batch FOR UPDATE SKIP LOCKED));
-        GET DIAGNOSTICS live = ROW_COUNT;
-        DELETE FROM public.escalation_events_archive WHERE id = ANY (ARRAY(
-            SELECT e.id FROM public.escalation_events_archive e WHERE e.reason <> 'sla_breach' AND e.resolved_at < before
-             ORDER BY e.resolved_at LIMIT keep.batch FOR UPDATE SKIP LOCKED));
-        GET DIAGNOSTICS old = ROW_COUNT;
-        rows := rows + live + old;
-        EXIT WHEN GREATEST(live, old) < keep.batch;
-    END LOOP;
-    message := format('%s resolved escalations removed', rows);
+    live := steward.prune_old('public.escalation_events', old, before, keep.batch, 20, keep.passed_escalations);
+    gone := steward.prune_old('public.escalation_events_archive', old, before, keep.batch, 20, keep.passed_archived_escalations);
+    UPDATE steward.upkeep u
+       SET passed_escalations = live.passed, passed_archived_escalations = gone.passed
+     WHERE (u.passed_escalations, u.passed_archived_escalations) <> (live.passed, gone.passed);
+    rows := live.pruned + gone.pruned;
+    message := concat_ws(', ', format('%s resolved escalations removed', rows), live.trouble, gone.trouble);
 END $$;
 COMMENT ON FUNCTION steward.job_escalation_cleanup(timestamptz) IS
     'removes escalations that were resolved long ago, archived ones too; never a breach of an SLA, never an open one';
@@ -88,37 +91,34 @@ CREATE FUNCTION steward.job_archive_assignments(slot timestamptz, OUT rows bigin
 DECLARE
     keep      steward.upkeep;
     before    timestamptz;
-    completed bigint;
-    cancelled bigint;
-    forgotten bigint;
+    completed record;
+    cancelled record;
+    forgotten record;
 BEGIN
     SELECT * INTO STRICT keep FROM steward.upkeep;
     before := steward.now() - make_interval(days => keep.assignment_days);
-    rows := 0;
-    FOR i IN 1 .. 20 LOOP
-        -- The trigger of assignments is what archives.
-        DELETE FROM public.assignments WHERE id = ANY (ARRAY(
-            SELECT a.id FROM public.assignments a WHERE a.status IN ('completed', 'cancelled') AND a.completed_at < before
-             ORDER BY a.completed_at LIMIT keep.batch FOR UPDATE SKIP LOCKED));
-        GET DIAGNOSTICS completed = ROW_COUNT;
-        DELETE FROM public.assignments WHERE id = ANY (ARRAY(
-            SELECT a.id FROM public.assignments a
-             WHERE a.status IN ('completed', 'cancelled') AND a.completed_at IS NULL AND a.updated_at < before
-             ORDER BY a.updated_at LIMIT keep.batch FOR UPDATE SKIP LOCKED));
-        GET DIAGNOSTICS cancelled = ROW_COUNT;
-        rows := rows + completed + cancelled;
-        EXIT WHEN GREATEST(completed, cancelled) < keep.batch;
-    END LOOP;
-    DELETE FROM public.assignment_history WHERE id = ANY (ARRAY(
-        SELECT h.id FROM (SELECT x.id, x.created_at FROM public.assignment_history x ORDER BY x.id LIMIT 20 * keep.batch) h
+    -- The trigger of assignments is what archives.
+    completed := steward.prune_old('public.assignments',
+        'x.status IN (''completed'', ''cancelled'') AND x.completed_at < $1 ORDER BY x.completed_at FOR UPDATE SKIP LOCKED',
+        before, keep.batch, 20, keep.passed_completed);
+    cancelled := steward.prune_old('public.assignments',
+        'x.status IN (''completed'', ''cancelled'') AND x.completed_at IS NULL AND x.updated_at < $1
+          ORDER BY x.updated_at FOR UPDATE SKIP LOCKED',
+        before, keep.batch, 20, keep.passed_cancelled);
+    UPDATE steward.upkeep u
+       SET passed_completed = completed.passed, passed_cancelled = cancelled.passed
+     WHERE (u.passed_completed, u.passed_cancelled) <> (completed.passed, cancelled.passed);
+    rows := completed.pruned + cancelled.pruned;
+    forgotten := steward.prune('public.assignment_history', ARRAY(
+        SELECT h.ctid FROM (SELECT x.ctid, x.created_at FROM public.assignment_history x ORDER BY x.id LIMIT 20 * keep.batch) h
          WHERE h.created_at < steward.now() - make_interval(days => keep.history_days)));
-    GET DIAGNOSTICS forgotten = ROW_COUNT;
     -- What is not watched any more cannot be in trouble.
     DELETE FROM steward.sla_trouble t
      WHERE t.retry_at < steward.now() - interval '1 day' AND t.step <> 'return'
        AND NOT EXISTS (SELECT FROM public.assignments a WHERE a.id = t.item AND a.status IN ('assigned', 'in_progress'))
        AND NOT EXISTS (SELECT FROM public.assignment_queue q WHERE q.id = t.item);
-    message := format('%s assignments archived', rows) || COALESCE(', ' || NULLIF(forgotten, 0) || ' lines of history removed', '');
+    message := concat_ws(', ', format('%s assignments archived', rows), NULLIF(forgotten.pruned, 0) || ' lines of history removed',
+                         completed.trouble, cancelled.trouble, forgotten.trouble);
 END $$;
 COMMENT ON FUNCTION steward.job_archive_assignments(timestamptz) IS
     'archives assignments that were finished long ago, with their escalations, and forgets old history';

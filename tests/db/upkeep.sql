@@ -4,7 +4,7 @@
 \ir setup.psql
 \ir assignments.psql
 
-SELECT plan(73);
+SELECT plan(91);
 
 CREATE FUNCTION pg_temp.job(name text, slot timestamptz DEFAULT steward.now(), OUT rows bigint, OUT message text) LANGUAGE plpgsql AS $$
 DECLARE
@@ -119,6 +119,87 @@ SELECT dblink_exec('holder', 'ROLLBACK'), dblink_disconnect('holder') \g /dev/nu
 SELECT is(rows, 2::bigint, 'until it is let go') FROM pg_temp.job('archive-assignments');
 SELECT is(rows, 2::bigint, 'which goes for both') FROM pg_temp.job('escalation-cleanup');
 UPDATE steward.upkeep SET assignment_days = DEFAULT;
+-- What a client's trigger or foreign key keeps stays, is named, and keeps nothing behind it.
+CREATE FUNCTION pg_temp.keeps() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'the auditors are here' USING ERRCODE = TG_ARGV[0]; END $$;
+CREATE FUNCTION pg_temp.finished(name text, age interval, status assignment_status DEFAULT 'completed') RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE
+    made uuid;
+BEGIN
+    SET LOCAL session_replication_role = replica;
+    INSERT INTO assignments (organization_id, work_item_id, work_item_type, assignee_id, unit_id, assigned_at, sla_started_at, warn_at, sla_deadline, priority, status, completed_at, updated_at)
+    SELECT p.organization_id, name, 'task', p.user_id, p.unit_id, d.day, d.day, d.day, d.day, 'low', finished.status, CASE finished.status WHEN 'completed' THEN d.day END, d.day
+      FROM (SELECT * FROM staff_profiles LIMIT 1) p, (SELECT steward.now() - interval '90 days' - age AS day) d RETURNING id INTO made;
+    SET LOCAL session_replication_role = origin;
+    RETURN made;
+END $$;
+CREATE FUNCTION pg_temp.told(name text, age interval) RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE
+    made uuid;
+BEGIN
+    SET LOCAL session_replication_role = replica;
+    INSERT INTO escalation_events (organization_id, assignment_id, work_item_id, work_item_type, unit_id, escalated_from_id, reason, escalated_at, resolved_at)
+    SELECT p.organization_id, gen_random_uuid(), name, 'task', p.unit_id, p.user_id, 'manual', d.day, d.day
+      FROM (SELECT * FROM staff_profiles LIMIT 1) p, (SELECT steward.now() - interval '90 days' - age AS day) d RETURNING id INTO made;
+    IF name LIKE 'archived%' THEN
+        WITH gone AS (DELETE FROM escalation_events e WHERE e.id = made RETURNING e.*) INSERT INTO escalation_events_archive SELECT * FROM gone;
+    END IF;
+    SET LOCAL session_replication_role = origin;
+    RETURN made;
+END $$;
+BEGIN;
+SELECT pg_temp.finished('kept', interval '3 days') AS kept, pg_temp.finished('kept too', interval '3 days', 'cancelled') AS cancelled,
+       pg_temp.finished('gone', interval '2 days') AS gone, pg_temp.finished('gone too', interval '2 days', 'cancelled') AS gone2 \gset
+CREATE TABLE invoice (assignment uuid REFERENCES assignments DEFERRABLE INITIALLY DEFERRED);
+INSERT INTO invoice VALUES (:'kept');
+SET CONSTRAINTS ALL IMMEDIATE;
+SET CONSTRAINTS ALL DEFERRED;
+CREATE TRIGGER keeps BEFORE INSERT ON assignments_archive FOR EACH ROW WHEN (NEW.work_item_id = 'kept too') EXECUTE FUNCTION pg_temp.keeps('P0001');
+SELECT is(rows, 2::bigint, 'what can be archived is'),
+       is(message, format('2 assignments archived, old rows of public.assignments cannot be removed, as that of id %s: %s, old rows of public.assignments cannot be removed, as that of id %s: %s',
+                          :'kept', 'update or delete on table "assignments" violates foreign key constraint "invoice_assignment_fkey" on table "invoice"', :'cancelled', 'the auditors are here'),
+          'and what cannot is named, with why') FROM pg_temp.job('archive-assignments');
+SELECT set_eq($$SELECT work_item_id FROM assignments WHERE work_item_id ~ '^(kept|gone)'$$, '{kept,kept too}'::text[], 'which stays');
+UPDATE steward.upkeep SET batch = 1;
+SELECT pg_temp.finished('behind ' || i, interval '1 day') FROM generate_series(1, 20) i \g /dev/null
+SELECT is(rows, 19::bigint, 'where a round is one row, the next one passes it over') FROM pg_temp.job('archive-assignments');
+SELECT is((passed_completed, passed_cancelled)::text, '(1,0)', 'and the next night does, until the end is reached') FROM steward.upkeep;
+SELECT is(message, '1 assignments archived, old rows of public.assignments cannot be removed, as that of id ' || :'cancelled' || ': the auditors are here', 'which goes on where it was') FROM pg_temp.job('archive-assignments');
+SELECT is((passed_completed, passed_cancelled)::text, '(0,0)', 'and there it starts over') FROM steward.upkeep;
+DROP TABLE invoice;
+DROP TRIGGER keeps ON assignments_archive;
+SELECT is(message, '2 assignments archived', 'what was kept goes when nobody keeps it') FROM pg_temp.job('archive-assignments');
+ROLLBACK;
+BEGIN;
+SELECT pg_temp.told('kept', interval '3 days') AS kept, pg_temp.told('gone', interval '2 days') AS gone,
+       pg_temp.told('archived kept', interval '3 days') AS archived, pg_temp.told('archived gone', interval '2 days') AS gone2 \gset
+CREATE TRIGGER keeps BEFORE DELETE ON escalation_events FOR EACH ROW WHEN (OLD.work_item_id = 'kept') EXECUTE FUNCTION pg_temp.keeps('P0001');
+CREATE TRIGGER keeps BEFORE DELETE ON escalation_events_archive FOR EACH ROW WHEN (OLD.work_item_id = 'archived kept') EXECUTE FUNCTION pg_temp.keeps('P0001');
+SELECT is(rows, 2::bigint, 'escalations that can be removed are'),
+       is(message, format('2 resolved escalations removed, old rows of %s cannot be removed, as that of id %s: %s, old rows of %s cannot be removed, as that of id %s: %3$s',
+                          'public.escalation_events', :'kept', 'the auditors are here', 'public.escalation_events_archive', :'archived'),
+          'and those that cannot are named') FROM pg_temp.job('escalation-cleanup');
+UPDATE steward.upkeep SET batch = 1;
+SELECT pg_temp.told(kind || i, interval '1 day') FROM generate_series(1, 20) i, unnest('{behind,archived behind}'::text[]) kind \g /dev/null
+SELECT is(rows, 38::bigint, 'where a round is one row, the next one passes them over') FROM pg_temp.job('escalation-cleanup');
+SELECT is((passed_escalations, passed_archived_escalations)::text, '(1,1)', 'and the next night does, until the end is reached') FROM steward.upkeep;
+SELECT is(message, '2 resolved escalations removed', 'which goes on where it was') FROM pg_temp.job('escalation-cleanup');
+SELECT is((passed_escalations, passed_archived_escalations)::text, '(0,0)', 'and there it starts over') FROM steward.upkeep;
+ROLLBACK;
+BEGIN;
+SELECT pg_temp.finished('kept', interval '3 days'), pg_temp.told('kept', interval '3 days') \g /dev/null
+CREATE TRIGGER keeps BEFORE DELETE ON assignments FOR EACH ROW EXECUTE FUNCTION pg_temp.keeps('53100');
+CREATE TRIGGER keeps BEFORE DELETE ON escalation_events FOR EACH ROW EXECUTE FUNCTION pg_temp.keeps('53100');
+SELECT throws_ok($$SELECT * FROM pg_temp.job('archive-assignments')$$, '53100', 'the auditors are here', 'but a server that is ill is not passed over'),
+       throws_ok($$SELECT * FROM pg_temp.job('escalation-cleanup')$$, '53100', 'the auditors are here', 'by neither job');
+ROLLBACK;
+BEGIN;
+INSERT INTO assignment_history (id, organization_id, unit_id, assignment_id, work_item_id, action, created_at)
+SELECT -i, pg_temp.home(), :'unit', gen_random_uuid(), CASE i WHEN 3 THEN 'kept' ELSE 'gone' END, 'old', steward.now() - interval '366 days' FROM generate_series(1, 5) i;
+CREATE TRIGGER keeps BEFORE DELETE ON assignment_history FOR EACH ROW WHEN (OLD.work_item_id = 'kept') EXECUTE FUNCTION pg_temp.keeps('P0001');
+SELECT is(message, '0 assignments archived, 4 lines of history removed, old rows of public.assignment_history cannot be removed, as that of id -3: the auditors are here', 'a line of history that stays stops nothing') FROM pg_temp.job('archive-assignments');
+CREATE TRIGGER keeps BEFORE DELETE ON capacity_snapshots FOR EACH ROW WHEN (OLD.total_staff = 0) EXECUTE FUNCTION pg_temp.keeps('P0001');
+SELECT alike(message, '3 units on 2027-01-01, 4 old rows removed, old rows of public.capacity_snapshots cannot be removed, as that of % the auditors are here', 'nor does a snapshot') FROM pg_temp.job('capacity-snapshot', '2027-01-01 00:00+00');
+ROLLBACK;
 -- History.
 INSERT INTO assignment_history (organization_id, unit_id, assignment_id, work_item_id, action, created_at) VALUES (pg_temp.home(), :'unit', gen_random_uuid(), 'x', 'old', steward.now() - interval '366 days');
 SELECT count(*) AS lines FROM assignment_history WHERE action = 'old' \gset
