@@ -25,6 +25,7 @@ DROP FUNCTION steward.recipient_known(uuid);
 DROP FUNCTION steward.assignment_lifecycle();
 DROP FUNCTION steward.assignment_next(public.assignment_status);
 DROP FUNCTION steward.sla_restate();
+DROP FUNCTION steward.assignment_skills();
 DROP FUNCTION public.calculate_sla_deadline_fn();
 DROP FUNCTION steward.staff_count_told();
 DROP FUNCTION steward.item_lock_key(uuid, text, public.work_item_type);

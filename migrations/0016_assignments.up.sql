@@ -233,6 +233,19 @@ COMMENT ON FUNCTION public.calculate_sla_deadline_fn() IS 'fills organisation, u
 CREATE TRIGGER calculate_sla_deadline BEFORE INSERT ON public.assignments
     FOR EACH ROW EXECUTE FUNCTION public.calculate_sla_deadline_fn();
 COMMENT ON TRIGGER calculate_sla_deadline ON public.assignments IS 'fills organisation, unit and both moments of the SLA';
+-- Finished work may have outlived its skills, and is asked only for what is changed.
+CREATE FUNCTION steward.assignment_skills() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM steward.skills_stay(NEW.organization_id);
+    NEW.required_skills := steward.skill_set(NEW.organization_id, NEW.required_skills);
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION steward.assignment_skills() IS 'skills must exist';
+CREATE TRIGGER assignment_skills BEFORE UPDATE OF required_skills, organization_id ON public.assignments
+    FOR EACH ROW WHEN (NEW.required_skills <> OLD.required_skills OR NEW.organization_id <> OLD.organization_id)
+    EXECUTE FUNCTION steward.assignment_skills();
+COMMENT ON TRIGGER assignment_skills ON public.assignments IS 'skills must exist';
 -- No index: a skill is deleted once in a while, and work is given all the time.
 CREATE TRIGGER skill_in_work BEFORE DELETE ON public.skills
     FOR EACH ROW EXECUTE FUNCTION steward.skill_in_use('public.assignments', 'required_skills',

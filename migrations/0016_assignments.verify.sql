@@ -5,6 +5,7 @@ BEGIN
         'steward.recount_assignments(boolean)', 'steward.assignment_next(public.assignment_status)',
         'steward.due_at(public.assignment_status, timestamptz, timestamptz, timestamptz, timestamptz)', 'steward.watch_again(uuid[])');
     PERFORM steward.require('trigger', 'public.skills.skill_in_work', 'public.assignments.calculate_sla_deadline', 'public.assignments.sla_restate',
+        'public.assignments.assignment_skills',
         'public.assignments.assignment_lifecycle', 'public.assignments.increment_assignment_version',
         'public.assignments.recipient_exists', 'public.assignments.assignment_moves', 'public.assignments.update_assignment_count',
         'public.assignments.update_assignment_count_change', 'public.assignments.update_assignment_count_delete',

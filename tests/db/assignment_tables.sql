@@ -4,7 +4,7 @@
 \ir setup.psql
 \ir assignments.psql
 
-SELECT plan(246);
+SELECT plan(250);
 
 -- Words.
 SELECT is(enum_range(NULL::priority_level)::text, '{low,normal,high,urgent}', 'priorities rise, so DESC is urgent first');
@@ -409,6 +409,11 @@ SELECT throws_ok(format('DELETE FROM skills WHERE id = %L', :'needed'), '23503',
 DELETE FROM assignment_queue WHERE work_item_id = 'needs it';
 SELECT lives_ok(format('DELETE FROM skills WHERE id = %L', :'needed'), 'with all of that gone it can go');
 SELECT throws_ok(format('UPDATE assignment_rules SET is_active = true WHERE id = %L', :'rule'), '23503', NULL, 'and a rule about it does not come back');
+SELECT lives_ok($$UPDATE assignments SET required_skills = required_skills, override_reason = 'kept' WHERE work_item_id = 'needs it'$$, 'finished work is kept as it was');
+SELECT throws_ok(format('UPDATE assignments SET required_skills = required_skills || %L::uuid WHERE work_item_id = ''needs it''', :'a'), '23503', 'there is no skill ' || :'needed', 'and is not changed to need it');
+UPDATE assignments SET required_skills = ARRAY[:'b', :'a', :'b']::uuid[] WHERE work_item_id = 'needs it' RETURNING required_skills AS changed \gset
+SELECT ok(required_skills @> ARRAY[:'a', :'b']::uuid[] AND cardinality(required_skills) = 2 AND required_skills[1] < required_skills[2], 'the skills of an assignment that changes are a set') FROM assignments WHERE required_skills = :'changed';
+SELECT throws_ok($$UPDATE assignments SET required_skills = ARRAY[NULL::uuid] WHERE work_item_id = 'needs it'$$, '23503', NULL, 'of skills');
 
 -- What is planned follows its assignee, too, and keeps him.
 BEGIN;

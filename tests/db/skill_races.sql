@@ -4,7 +4,7 @@
 \ir setup.psql
 \ir assignments.psql
 
-SELECT plan(17);
+SELECT plan(19);
 
 SELECT pg_temp.unit('one') AS unit, pg_temp.skill('a') AS a, pg_temp.skill('b') AS b \gset
 SELECT pg_temp.staff(:'unit', ARRAY[:'a']::uuid[]) AS ann, pg_temp.staff(:'unit', '{}') AS bob \gset
@@ -12,13 +12,17 @@ SELECT dblink_connect(name, format('host=%s port=%s user=%s dbname=%s applicatio
   FROM unnest('{writer,holder}'::text[]) name \g /dev/null
 SELECT 'DELETE FROM skills WHERE id = ' || quote_literal(:'b') AS delete_b, 'DELETE FROM skills WHERE id = ' || quote_literal(:'a') AS delete_a \gset
 
+INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority) VALUES ('changes', 'task', :'bob', 'low');
+
 -- Something that needs it is written, and not committed yet; then it is.
 CREATE TEMP TABLE writes (place int GENERATED ALWAYS AS IDENTITY, what text, sql text, undo text);
 INSERT INTO writes (what, sql, undo) VALUES
     ('a queued item', format($$INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, priority) VALUES ('q', 'task', ARRAY[%L]::uuid[], 'low')$$, :'b'),
      'DELETE FROM assignment_queue'),
     ('an assignment', format($$INSERT INTO assignments (work_item_id, work_item_type, assignee_id, required_skills, priority) VALUES ('a', 'task', %L, ARRAY[%L]::uuid[], 'low')$$, :'bob', :'b'),
-     $$UPDATE assignments SET status = 'cancelled'$$),
+     $$UPDATE assignments SET status = 'cancelled' WHERE work_item_id = 'a'$$),
+    ('an assignment that changes', format($$UPDATE assignments SET required_skills = ARRAY[%L]::uuid[] WHERE work_item_id = 'changes'$$, :'b'),
+     $$UPDATE assignments SET required_skills = '{}' WHERE work_item_id = 'changes'$$),
     ('a rule', format($$INSERT INTO assignment_rules (name_en, name_ar, unit_id, required_skills) VALUES ('r', 'r', %L, ARRAY[%L]::uuid[])$$, :'unit', :'b'),
      'DELETE FROM assignment_rules'),
     ('a person', format($$UPDATE staff_profiles SET skills = ARRAY[%L]::uuid[] WHERE user_id = %L$$, :'b', :'bob'),
