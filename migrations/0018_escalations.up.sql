@@ -120,9 +120,13 @@ ALTER TABLE public.assignments_archive ADD PRIMARY KEY (id),
     ADD COLUMN archived_at timestamptz NOT NULL DEFAULT steward.now();
 CREATE INDEX idx_assignments_archive_item ON public.assignments_archive (organization_id, work_item_id);
 CREATE INDEX idx_assignments_archive_assignee ON public.assignments_archive (assignee_id, assigned_at);
+CREATE INDEX idx_assignments_archive_date ON public.assignments_archive (archived_at);
+CREATE INDEX idx_assignments_archive_assigned ON public.assignments_archive (assigned_at);
 COMMENT ON TABLE public.assignments_archive IS 'assignments that were deleted or finished long ago, as they were';
 COMMENT ON INDEX public.idx_assignments_archive_item IS 'the past of a work item';
 COMMENT ON INDEX public.idx_assignments_archive_assignee IS 'the past of a person';
+COMMENT ON INDEX public.idx_assignments_archive_date IS 'what was archived last, for whoever may see much of it';
+COMMENT ON INDEX public.idx_assignments_archive_assigned IS 'the same by the moment of assigning';
 CREATE TABLE public.escalation_events_archive (LIKE public.escalation_events);
 ALTER TABLE public.escalation_events_archive ADD PRIMARY KEY (id),
     ADD COLUMN archived_at timestamptz NOT NULL DEFAULT steward.now();

@@ -8,7 +8,8 @@ BEGIN
         'public.escalation_events.escalation_lifecycle', 'public.assignments.assignment_archive', 'public.assignments.assignment_stays');
     PERFORM steward.require('relation', 'public.idx_escalation_once', 'public.idx_escalation_queue',
         'public.idx_escalation_to', 'public.idx_escalation_from', 'public.idx_escalation_unit', 'public.idx_escalation_date_reason',
-        'public.idx_escalation_cleanup', 'public.idx_escalation_by', 'public.idx_escalation_archive_assignment');
+        'public.idx_escalation_cleanup', 'public.idx_escalation_by', 'public.idx_escalation_archive_assignment',
+        'public.idx_assignments_archive_date', 'public.idx_assignments_archive_assigned');
     IF (SELECT count(*) FROM pg_publication_tables
          WHERE pubname = 'supabase_realtime' AND schemaname = 'public'
            AND tablename IN ('assignments', 'assignment_queue', 'escalation_events')) <> 3 THEN

@@ -2,7 +2,7 @@
 
 \ir setup.psql
 
-SELECT plan(9);
+SELECT plan(12);
 
 SELECT pg_temp.person() AS client, pg_temp.person() AS advisor
 \gset
@@ -30,6 +30,27 @@ SELECT matches(pg_temp.plan_of('SELECT id FROM workspace_provisioning_queue WHER
 SELECT matches(pg_temp.plan_of('SELECT id FROM workspace_provisioning_queue WHERE status = ''pending'' AND next_retry_at <= steward.now() ORDER BY next_retry_at LIMIT 100'),
     'Index Cond: \(next_retry_at <= \(now\(\)', 'the clock is inlined into its condition');
 SELECT is(proconfig, NULL, 'because it has no SET clause') FROM pg_proc WHERE oid = 'steward.now()'::regprocedure;
+
+-- The archive, as an administrator lists what came last: not all of it is read.
+INSERT INTO organizational_units (name_ar, name_en, unit_wip_limit) VALUES ('u', 'u', 10) RETURNING id AS unit, organization_id AS home \gset
+INSERT INTO staff_profiles (user_id, unit_id, role) VALUES (:'advisor', :'unit', 'admin');
+SET session_replication_role = replica;
+INSERT INTO assignments_archive (id, organization_id, work_item_id, work_item_type, assignee_id, unit_id, assigned_at, sla_started_at, warn_at, sla_deadline,
+                                 priority, status, completed_at, needs_review, required_skills, version, created_at, updated_at, archived_at)
+SELECT gen_random_uuid(), :'home', i, 'task', :'client', :'unit', d.day, d.day, d.day, d.day, 'low', 'completed', d.day, false, '{}', 1, d.day, d.day, d.day
+  FROM generate_series(1, 20000) i, LATERAL (SELECT now() - i * interval '1 minute' AS day) d;
+INSERT INTO escalation_events_archive (id, organization_id, assignment_id, work_item_id, work_item_type, unit_id, escalated_from_id, reason, sla_deadline, escalated_at, created_at)
+SELECT id, organization_id, id, work_item_id, 'task', unit_id, assignee_id, 'sla_breach', assigned_at, assigned_at, assigned_at FROM assignments_archive;
+SET session_replication_role = origin;
+ANALYZE assignments_archive, escalation_events_archive;
+BEGIN;
+SELECT set_config('request.jwt.claims', jsonb_build_object('sub', :'advisor')::text, true) \g /dev/null
+GRANT EXECUTE ON FUNCTION pg_temp.plan_of(text) TO authenticated;
+SET LOCAL ROLE authenticated;
+SELECT matches(pg_temp.plan_of(format('SELECT * FROM %s ORDER BY %s DESC LIMIT 50', place, moment)), '\n  ->  Index Scan Backward using ' || walked, format('%s walks an index of %s', place, moment))
+  FROM (VALUES ('assignments_archive', 'archived_at', 'idx_assignments_archive_date'), ('assignments_archive', 'assigned_at', 'idx_assignments_archive_assigned'),
+               ('escalation_events_archive', 'escalated_at', 'idx_escalation_archive_date')) v(place, moment, walked);
+COMMIT;
 
 -- The functions themselves, as they are: no statement of a batch or of upkeep reads a whole table.
 CREATE FUNCTION pg_temp.scans() RETURNS text LANGUAGE sql AS $$
