@@ -139,9 +139,10 @@ COMMENT ON INDEX public.idx_escalation_archive_assignment IS 'the escalations of
 COMMENT ON INDEX public.idx_escalation_archive_date IS 'the report over long periods';
 COMMENT ON INDEX public.idx_escalation_archive_cleanup IS 'what retention removes';
 
--- Whoever deletes an assignment, in whatever way, archives it.
+-- Whoever deletes an assignment, in whatever way, archives it.  A plan that was made while
+-- the archive was empty would read all of it for each row.
 CREATE FUNCTION steward.assignment_archive() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 BEGIN
     WITH gone AS (DELETE FROM public.escalation_events e WHERE e.assignment_id = OLD.id RETURNING e.*)
     INSERT INTO public.escalation_events_archive SELECT g.* FROM gone g ON CONFLICT (id) DO NOTHING;

@@ -2,7 +2,7 @@
 
 \ir setup.psql
 
-SELECT plan(12);
+SELECT plan(13);
 
 SELECT pg_temp.person() AS client, pg_temp.person() AS advisor
 \gset
@@ -34,6 +34,11 @@ SELECT is(proconfig, NULL, 'because it has no SET clause') FROM pg_proc WHERE oi
 -- The archive, as an administrator lists what came last: not all of it is read.
 INSERT INTO organizational_units (name_ar, name_en, unit_wip_limit) VALUES ('u', 'u', 10) RETURNING id AS unit, organization_id AS home \gset
 INSERT INTO staff_profiles (user_id, unit_id, role) VALUES (:'advisor', :'unit', 'admin');
+INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority, status) SELECT i, 'task', :'advisor', 'low', 'completed' FROM generate_series(1, 10) i;
+BEGIN;
+DELETE FROM assignments;
+SELECT is(sum(seq_tup_read), 0::numeric, 'what is archived while the statistics call the archive empty reads none of it') FROM pg_stat_xact_user_tables WHERE relname IN ('assignments_archive', 'escalation_events', 'escalation_events_archive');
+COMMIT;
 SET session_replication_role = replica;
 INSERT INTO assignments_archive (id, organization_id, work_item_id, work_item_type, assignee_id, unit_id, assigned_at, sla_started_at, warn_at, sla_deadline,
                                  priority, status, completed_at, needs_review, required_skills, version, created_at, updated_at, archived_at)
