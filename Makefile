@@ -104,7 +104,7 @@ kinds:
 	cp $(B)/kinds/steward $(B)/tests/kinds/
 	for kind in $(DUMMIES); do cp $(B)/kinds/tests/system/dummy_worker $(B)/tests/kinds/workers/$$kind; done
 
-tests-built: all kinds $(UNIT_T) $(TOOLS)
+tests-built: all kinds $(UNIT_T) $(TOOLS) $(B)/tests/bench/latency
 
 # The unit tests that need nothing but themselves; those of the bus want sockets and time, and `make test` has them.
 CHECKS   := $(filter-out $(B)/tests/unit/bus%,$(UNIT_T))
