@@ -153,12 +153,17 @@ COMMENT ON INDEX public.uniq_project_seq IS 'a project''s messages in order';
 COMMENT ON INDEX public.uniq_client_msg IS 'a message that is sent twice is stored once';
 COMMENT ON INDEX public.idx_chat_log_parent IS 'the answers to a message; without it deleting a project is quadratic';
 
+-- In plpgsql, because a SQL function is planned again by every message.
 CREATE FUNCTION public.next_project_chat_seq(project uuid) RETURNS bigint
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    taken bigint;
+BEGIN
     INSERT INTO public.project_chat_seq AS x (project_id, last_seq) VALUES (project, 1)
     ON CONFLICT (project_id) DO UPDATE SET last_seq = x.last_seq + 1
-    RETURNING last_seq
-$$;
+    RETURNING x.last_seq INTO taken;
+    RETURN taken;
+END $$;
 COMMENT ON FUNCTION public.next_project_chat_seq(uuid) IS 'takes the project''s next message number';
 
 CREATE FUNCTION public.set_chat_seq() RETURNS trigger

@@ -691,8 +691,13 @@ COMMENT ON TRIGGER sla_wake ON public.staff_profiles IS 'a leave that ends soon'
 -- may not see is not there.  The trusted backend says itself who acts.  Rights are a
 -- condition of the look that locks, which PostgreSQL asks before it waits for the lock
 -- and again when the row has changed meanwhile: a stranger holds up nobody.
+
+-- In plpgsql, because a SQL function is planned again by every call.
 CREATE FUNCTION steward.escalation_notify(subject text, reference uuid, event public.escalation_events, what text, recipients uuid[])
-    RETURNS jsonb LANGUAGE sql AS $$
+    RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    notices jsonb;
+BEGIN
     WITH told AS (
         INSERT INTO public.notification_outbox (organization_id, recipient_id, notification_type, delivery_method, payload)
         SELECT event.organization_id, t.recipient, 'assignment_escalated', 'in_app',
@@ -711,8 +716,9 @@ CREATE FUNCTION steward.escalation_notify(subject text, reference uuid, event pu
     )
     SELECT COALESCE(jsonb_agg(jsonb_build_object('recipient_id', t.recipient_id, 'type', t.notification_type,
                                                  'sent_at', steward.iso(t.created_at))), '[]')
-      FROM told t
-$$;
+      INTO notices FROM told t;
+    RETURN notices;
+END $$;
 COMMENT ON FUNCTION steward.escalation_notify(text, uuid, public.escalation_events, text, uuid[]) IS
     'tells people of an escalation that somebody asked for, and returns who was told';
 

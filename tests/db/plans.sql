@@ -2,7 +2,7 @@
 
 \ir setup.psql
 
-SELECT plan(13);
+SELECT plan(15);
 
 SELECT pg_temp.person() AS client, pg_temp.person() AS advisor
 \gset
@@ -30,6 +30,9 @@ SELECT matches(pg_temp.plan_of('SELECT id FROM workspace_provisioning_queue WHER
 SELECT matches(pg_temp.plan_of('SELECT id FROM workspace_provisioning_queue WHERE status = ''pending'' AND next_retry_at <= steward.now() ORDER BY next_retry_at LIMIT 100'),
     'Index Cond: \(next_retry_at <= \(now\(\)', 'the clock is inlined into its condition');
 SELECT is(proconfig, NULL, 'because it has no SET clause') FROM pg_proc WHERE oid = 'steward.now()'::regprocedure;
+
+SELECT is(l.lanname, 'plpgsql', p.proname || ' keeps its plan, as somebody waits for it') FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+ WHERE p.oid IN ('next_project_chat_seq(uuid)'::regprocedure, 'steward.escalation_notify(text, uuid, escalation_events, text, uuid[])'::regprocedure) ORDER BY p.proname;
 
 -- The archive, as an administrator lists what came last: not all of it is read.
 INSERT INTO organizational_units (name_ar, name_en, unit_wip_limit) VALUES ('u', 'u', 10) RETURNING id AS unit, organization_id AS home \gset
