@@ -6,6 +6,8 @@
  * The observer has a thread, a connection that listens and one that reads, as a
  * streaming gateway would.  Halfway between two finalizations a bare NOTIFY
  * goes the same way: what PostgreSQL and the machine alone cost in this run.
+ * Before them all a constant is asked for again and again, which tells how fast
+ * this machine goes there and back.
  * Prints "name p50 p95 p99 max count", milliseconds; libpq's environment says where.
  */
 #include <errno.h>
@@ -19,7 +21,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { PROBES_MAX = 20000, GIVE_UP_US = 3000000 };
+enum { PROBES_MAX = 20000, CONSTANTS = 4000, GIVE_UP_US = 3000000 };
 
 struct probe {
 	char            match[40], project[40];
@@ -159,7 +161,7 @@ tell(const char *name, int64_t *us, int count)
 	if (count == 0)
 		return;
 	qsort(us, (size_t)count, sizeof(*us), by_value);
-	(void)printf("%s %.2f %.2f %.2f %.2f %d\n", name, percentile(us, count, 50), percentile(us, count, 95),
+	(void)printf("%s %.3f %.3f %.3f %.3f %d\n", name, percentile(us, count, 50), percentile(us, count, 95),
 	    percentile(us, count, 99), (double)us[count - 1] / 1000, count);
 }
 
@@ -172,6 +174,21 @@ read_probes(void)
 	while (count < PROBES_MAX && scanf("%39s %39s", probes[count].match, probes[count].project) == 2)
 		count++;
 	return count;
+}
+
+static void
+ask_constant(PGconn *pg)
+{
+	static int64_t took[CONSTANTS];
+
+	PQclear(checked(pg, PQprepare(pg, "constant", "SELECT 1", 0, NULL)));
+	for (int i = 0; i < CONSTANTS; i++) {
+		int64_t sent = now_us();
+
+		PQclear(checked(pg, PQexecPrepared(pg, "constant", 0, NULL, NULL, NULL, 0)));
+		took[i] = now_us() - sent;
+	}
+	tell("constant", took, CONSTANTS);
 }
 
 static void
@@ -235,6 +252,7 @@ main(int argc, char *argv[])
 	}
 	step = 1000000 / rate;
 	pg   = connection();
+	ask_constant(pg);
 	PQclear(checked(pg, PQprepare(pg, "finalize",
 	    "UPDATE public.advisor_match_requests SET status = 'finalized' WHERE id = $1", 1, NULL)));
 	if (pthread_create(&observer, NULL, observe, &is_listening) != 0)
