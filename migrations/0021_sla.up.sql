@@ -44,32 +44,38 @@ CREATE FUNCTION steward.escalation_recipients(organizations uuid[], units uuid[]
                   JOIN public.staff_profiles c ON c.organization_id = p.organization_id AND c.user_id = p.escalation_chain_id
                  WHERE p.organization_id = w.organization AND p.user_id = w.person
                    AND c.availability_status = 'available') AS chosen
-          FROM unnest(organizations, units, people) w(organization, unit, person)
+          -- Here and not in FROM, which would write down what comes out first.
+          FROM (SELECT unnest(organizations) AS organization, unnest(units) AS unit, unnest(people) AS person) w
     ), climb(organization, start, people, unit, leads) AS (
-        SELECT a.organization, a.unit, array_agg(a.person), a.unit, '{}'::uuid[]
+        SELECT a.organization, a.unit, array_agg(a.person), a.unit,
+               ARRAY(SELECT s.user_id FROM public.staff_profiles s
+                      WHERE s.organization_id = a.organization AND s.role = 'supervisor' AND s.unit_id = a.unit
+                        AND s.availability_status = 'available'
+                      ORDER BY s.user_id LIMIT 2)
           FROM asked a WHERE a.chosen IS NULL GROUP BY a.organization, a.unit
         UNION ALL
         -- Above the last unit, where it is NULL, stand the administrators.
-        SELECT c.organization, c.start, c.people,
-               (SELECT u.parent_unit_id FROM public.organizational_units u WHERE u.id = c.unit),
+        SELECT c.organization, c.start, c.people, n.unit,
                c.leads || ARRAY(
                    SELECT l.user_id
                      FROM (SELECT s.user_id FROM public.staff_profiles s
-                            WHERE s.organization_id = c.organization AND s.role = 'supervisor' AND s.unit_id = c.unit
+                            WHERE s.organization_id = c.organization AND s.role = 'supervisor' AND s.unit_id = n.unit
                               AND s.availability_status = 'available'
                            UNION ALL
                            SELECT s.user_id FROM public.staff_profiles s
-                            WHERE s.organization_id = c.organization AND s.role = 'admin' AND c.unit IS NULL
+                            WHERE s.organization_id = c.organization AND s.role = 'admin' AND n.unit IS NULL
                               AND s.availability_status = 'available') l
                     ORDER BY l.user_id LIMIT 2)
-               || CASE WHEN c.unit IS NULL THEN ARRAY[NULL, NULL]::uuid[] END
-          FROM climb c WHERE cardinality(c.leads) < 2 AND (c.leads[1] <> ALL (c.people)) IS NOT TRUE
+               || CASE WHEN n.unit IS NULL THEN ARRAY[NULL, NULL]::uuid[] END
+          FROM climb c
+         CROSS JOIN LATERAL (SELECT (SELECT u.parent_unit_id FROM public.organizational_units u WHERE u.id = c.unit) AS unit OFFSET 0) n
+         WHERE cardinality(c.leads) < 2 AND (c.leads[1] <> ALL (c.people)) IS NOT TRUE
     )
     SELECT a.organization, a.unit, a.person, a.chosen FROM asked a WHERE a.chosen IS NOT NULL
     UNION ALL
-    SELECT c.organization, c.start, p.person, CASE WHEN c.leads[1] = p.person THEN c.leads[2] ELSE c.leads[1] END
-      FROM climb c CROSS JOIN LATERAL unnest(c.people) p(person)
-     WHERE cardinality(c.leads) >= 2 OR c.leads[1] <> ALL (c.people)
+    SELECT l.organization, l.start, l.person, CASE WHEN l.leads[1] = l.person THEN l.leads[2] ELSE l.leads[1] END
+      FROM (SELECT c.organization, c.start, c.leads, unnest(c.people) AS person
+              FROM climb c WHERE cardinality(c.leads) >= 2 OR c.leads[1] <> ALL (c.people)) l
 $$;
 COMMENT ON FUNCTION steward.escalation_recipients(uuid[], uuid[], uuid[]) IS
     'who looks at what these people of these units missed: never themselves, never somebody who is not available, NULL when there is nobody';
