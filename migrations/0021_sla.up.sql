@@ -186,7 +186,7 @@ BEGIN
                NOT IN (SELECT t.item, t.step FROM steward.sla_trouble t WHERE t.retry_at > stamp)
          ORDER BY d.due_at LIMIT most FOR NO KEY UPDATE OF a SKIP LOCKED
     ), taken AS (
-        DELETE FROM steward.assignment_due d USING seen s WHERE d.ctid = s.due
+        DELETE FROM steward.assignment_due d WHERE d.ctid = ANY (ARRAY(SELECT s.due FROM seen s))
     )
     SELECT array_agg(s.id) FILTER (WHERE s.step = 'breach'), array_agg(s.place) FILTER (WHERE s.step = 'breach'),
            array_agg(s.id) FILTER (WHERE s.step = 'warning'), array_agg(s.place) FILTER (WHERE s.step = 'warning'),
