@@ -233,72 +233,92 @@ COMMENT ON FUNCTION steward.sla_claim(text, int, timestamptz) IS
 -- An event that somebody wrote for this deadline already is not written twice, and
 -- nobody hears of it twice; the item is stamped all the same.  What was never
 -- warned about counts as warned: being told of the breach says it all.
-CREATE FUNCTION steward.sla_breach(items uuid[], places tid[], stamp timestamptz, OUT done int, OUT unserved int)
+CREATE FUNCTION steward.sla_breach(items uuid[], places tid[], stamp timestamptz, OUT done int, OUT unserved int, OUT settled int)
     LANGUAGE plpgsql AS $$
 DECLARE
     -- Ids are random in front and counted behind, which makes those of a turn neighbours, too.
     run       text := left(gen_random_uuid()::text, 24);
     other_run text := left(gen_random_uuid()::text, 24);
     late      uuid[];
+    is_wary   boolean := false;
 BEGIN
-    WITH due AS MATERIALIZED (
-        SELECT a.ctid AS place, a.id, a.organization_id, a.unit_id, a.assignee_id, a.work_item_id, a.work_item_type, a.sla_deadline
-          FROM public.assignments a WHERE a.ctid = ANY (places)
-    ), answer AS (
-        SELECT r.*
-          FROM (SELECT array_agg(d.organization_id) AS organizations, array_agg(d.unit_id) AS units, array_agg(d.assignee_id) AS people
-                  FROM (SELECT DISTINCT x.organization_id, x.unit_id, x.assignee_id FROM due x) d) w
-         CROSS JOIN LATERAL steward.escalation_recipients(w.organizations, w.units, w.people) r
-    ), resolved AS MATERIALIZED (
-        -- FULL, because it cannot be a nested loop, which a low estimate would make it.  In the
-        -- order of units and people, for so neighbours meet in the indexes of what is written.
-        SELECT d.*, r.recipient_id,
-               (run || lpad(to_hex(row_number() OVER (ORDER BY d.unit_id, d.assignee_id)), 12, '0'))::uuid AS event_id
-          FROM due d FULL JOIN answer r
-            ON r.organization_id = d.organization_id AND r.unit_id = d.unit_id AND r.user_id = d.assignee_id
-    ), stamped AS (
-        UPDATE public.assignments a
-           SET breached_at = stamp, escalated_at = stamp, escalation_recipient_id = r.recipient_id,
-               warning_sent_at = COALESCE(a.warning_sent_at, stamp)
-          FROM resolved r WHERE a.ctid = r.place
-    ), event AS (
-        INSERT INTO public.escalation_events
-               (id, organization_id, assignment_id, work_item_id, work_item_type, unit_id, escalated_from_id, escalated_to_id,
-                reason, sla_deadline, escalated_at)
-        SELECT r.event_id, r.organization_id, r.id, r.work_item_id, r.work_item_type, r.unit_id, r.assignee_id, r.recipient_id,
-               'sla_breach', r.sla_deadline, stamp
-          FROM resolved r
-        ON CONFLICT (assignment_id, sla_deadline) DO NOTHING
-        RETURNING id, organization_id, assignment_id, work_item_id, work_item_type, escalated_from_id, escalated_to_id, sla_deadline
-    ), told AS (
-        INSERT INTO public.notification_outbox (id, organization_id, recipient_id, notification_type, delivery_method, payload)
-        SELECT (t.run || right(e.id::text, 12))::uuid, e.organization_id, t.recipient, 'sla_escalation', 'in_app',
-               jsonb_set(jsonb_object(ARRAY['reference_type', 'assignment', 'reference_id', e.assignment_id::text,
-                   'message_en', t.en, 'message_ar', t.ar]), '{metadata}', w.metadata)
-          FROM event e
-         -- OFFSET 0, or each mention would be computed anew.
-         CROSS JOIN LATERAL (SELECT steward.iso(e.sla_deadline) AS deadline, floor(extract(epoch FROM stamp - e.sla_deadline)) AS age OFFSET 0) m
-         CROSS JOIN LATERAL (
-               SELECT jsonb_object(ARRAY['escalation_id', e.id::text, 'work_item_id', e.work_item_id,
-                          'work_item_type', e.work_item_type::text, 'sla_deadline', m.deadline,
-                          'escalated_from_id', e.escalated_from_id::text, 'escalated_to_id', e.escalated_to_id::text])
-                      || CASE WHEN m.age > 60 THEN jsonb_build_object('late_seconds', m.age) ELSE '{}' END AS metadata OFFSET 0) w
-         CROSS JOIN LATERAL (VALUES
-               (run, e.escalated_from_id,
-                format('Your %s %s missed its deadline of %s%s', e.work_item_type, e.work_item_id, m.deadline,
-                       CASE WHEN e.escalated_to_id IS NOT NULL THEN ' and was escalated to supervisor' END),
-                format('تجاوز العنصر %s موعده النهائي %s%s', e.work_item_id, m.deadline,
-                       CASE WHEN e.escalated_to_id IS NOT NULL THEN ' وتم تصعيده إلى المشرف' END)),
-               (other_run, e.escalated_to_id,
-                format('You have an escalated assignment: %s %s missed its deadline of %s', e.work_item_type, e.work_item_id, m.deadline),
-                format('لديك مهمة مصعّدة: تجاوز العنصر %s موعده النهائي %s', e.work_item_id, m.deadline))) t(run, recipient, en, ar)
-         WHERE t.recipient IS NOT NULL
-    )
-    SELECT count(*), count(*) FILTER (WHERE e.escalated_to_id IS NULL),
-           array_agg(e.escalated_from_id) FILTER (WHERE e.sla_deadline < stamp - interval '60 s')
-           || array_agg(e.escalated_to_id) FILTER (WHERE e.sla_deadline < stamp - interval '60 s' AND e.escalated_to_id IS NOT NULL)
-      INTO done, unserved, late
-      FROM event e;
+    -- That is seldom, and ON CONFLICT would be paid for by every event: only who runs into one looks first.
+    LOOP
+        BEGIN
+            WITH due AS MATERIALIZED (
+                SELECT a.ctid AS place, a.id, a.organization_id, a.unit_id, a.assignee_id, a.work_item_id, a.work_item_type, a.sla_deadline
+                  FROM public.assignments a WHERE a.ctid = ANY (places)
+            ), answer AS (
+                SELECT r.*
+                  FROM (SELECT array_agg(d.organization_id) AS organizations, array_agg(d.unit_id) AS units, array_agg(d.assignee_id) AS people
+                          FROM (SELECT DISTINCT x.organization_id, x.unit_id, x.assignee_id FROM due x) d) w
+                 CROSS JOIN LATERAL steward.escalation_recipients(w.organizations, w.units, w.people) r
+            ), resolved AS MATERIALIZED (
+                -- FULL, because it cannot be a nested loop, which a low estimate would make it.  In the
+                -- order of units and people, for so neighbours meet in the indexes of what is written.
+                SELECT d.*, r.recipient_id,
+                       (run || 100000000000 + row_number() OVER (ORDER BY d.unit_id, d.assignee_id ROWS UNBOUNDED PRECEDING))::uuid AS event_id
+                  FROM due d FULL JOIN answer r
+                    ON r.organization_id = d.organization_id AND r.unit_id = d.unit_id AND r.user_id = d.assignee_id
+            ), stamped AS (
+                UPDATE public.assignments a
+                   SET breached_at = stamp, escalated_at = stamp, escalation_recipient_id = r.recipient_id,
+                       warning_sent_at = COALESCE(a.warning_sent_at, stamp)
+                  FROM resolved r WHERE a.ctid = r.place
+                RETURNING steward.due_at(a.status, a.warn_at, a.warning_sent_at, a.sla_deadline, a.breached_at) AS due_at
+            ), event AS (
+                INSERT INTO public.escalation_events
+                       (id, organization_id, assignment_id, work_item_id, work_item_type, unit_id, escalated_from_id, escalated_to_id,
+                        reason, sla_deadline, escalated_at, created_at)
+                SELECT r.event_id, r.organization_id, r.id, r.work_item_id, r.work_item_type, r.unit_id, r.assignee_id, r.recipient_id,
+                       'sla_breach', r.sla_deadline, stamp, stamp
+                  FROM resolved r
+                 WHERE NOT is_wary OR (SELECT e.id FROM public.escalation_events e
+                                        WHERE e.assignment_id = r.id AND e.sla_deadline = r.sla_deadline) IS NULL
+                RETURNING id, organization_id, assignment_id, work_item_id, work_item_type, escalated_from_id, escalated_to_id, sla_deadline
+            ), told AS (
+                INSERT INTO public.notification_outbox
+                       (id, organization_id, recipient_id, notification_type, delivery_method, payload, next_attempt_at, created_at)
+                SELECT t.id, m.organization_id, t.recipient, 'sla_escalation', 'in_app',
+                       jsonb_set(jsonb_object(ARRAY['message_ar', t.ar, 'message_en', t.en,
+                           'reference_id', m.assignment_id::text, 'reference_type', 'assignment']), '{metadata}', m.metadata), stamp, stamp
+                  -- OFFSET 0, or each mention would be computed anew.  Keys in the order of jsonb, which
+                  -- then need no sorting.
+                  FROM (SELECT w.*,
+                               jsonb_object(ARRAY['sla_deadline', w.deadline, 'work_item_id', w.work_item_id,
+                                   'escalation_id', w.name, 'work_item_type', w.kind,
+                                   'escalated_to_id', w.escalated_to_id::text, 'escalated_from_id', w.escalated_from_id::text])
+                               || CASE WHEN w.sla_deadline <= stamp - interval '61 s'
+                                       THEN jsonb_build_object('late_seconds', floor(extract(epoch FROM stamp - w.sla_deadline))) ELSE '{}' END AS metadata
+                          FROM (SELECT e.*, e.id::text AS name, e.work_item_type::text AS kind, steward.iso(e.sla_deadline) AS deadline
+                                  FROM event e OFFSET 0) w OFFSET 0) m
+                 -- Not VALUES, which compiles its expressions anew for each row.
+                 CROSS JOIN LATERAL (
+                       SELECT m.id, m.escalated_from_id,
+                              'Your ' || m.kind || ' ' || m.work_item_id || ' missed its deadline of ' || m.deadline
+                              || CASE WHEN m.escalated_to_id IS NULL THEN '' ELSE ' and was escalated to supervisor' END,
+                              'تجاوز العنصر ' || m.work_item_id || ' موعده النهائي ' || m.deadline
+                              || CASE WHEN m.escalated_to_id IS NULL THEN '' ELSE ' وتم تصعيده إلى المشرف' END
+                       UNION ALL
+                       SELECT (other_run || right(m.name, 12))::uuid, m.escalated_to_id,
+                              'You have an escalated assignment: ' || m.kind || ' ' || m.work_item_id || ' missed its deadline of ' || m.deadline,
+                              'لديك مهمة مصعّدة: تجاوز العنصر ' || m.work_item_id || ' موعده النهائي ' || m.deadline) t(id, recipient, en, ar)
+                 WHERE t.recipient IS NOT NULL
+            )
+            SELECT count(*), count(*) FILTER (WHERE e.escalated_to_id IS NULL),
+                   array_agg(e.escalated_from_id) FILTER (WHERE e.sla_deadline < stamp - interval '60 s')
+                   || array_agg(e.escalated_to_id) FILTER (WHERE e.sla_deadline < stamp - interval '60 s' AND e.escalated_to_id IS NOT NULL),
+                   (SELECT count(*) FROM stamped s WHERE s.due_at IS NULL)
+              INTO done, unserved, late, settled
+              FROM event e;
+            EXIT;
+        EXCEPTION WHEN unique_violation THEN
+            IF is_wary THEN
+                RAISE;
+            END IF;
+            is_wary := true;
+        END;
+    END LOOP;
 
     IF late IS NOT NULL THEN
         PERFORM steward.outbox_fold('sla_escalation', late);
@@ -313,7 +333,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION steward.sla_breach(uuid[], tid[], timestamptz) IS
-    'escalates claimed assignments: event, stamps and two notices each; unserved: those that nobody could be told of but the administrators';
+    'escalates claimed assignments: event, stamps and two notices each; unserved: those that nobody could be told of but the administrators; settled: those with nothing more to come';
 
 -- What is past its deadline by now is stamped without a word: its breach is, or
 -- was, told instead.
@@ -474,7 +494,8 @@ COMMENT ON FUNCTION steward.queue_warn(uuid[], timestamptz) IS
 -- Tries claimed items together, and when that raises in eighths, until what raises
 -- is alone.  That is put off, for longer each time, and an administrator hears of
 -- it: at once, or where others were only in the way, when it does not pass.
-CREATE FUNCTION steward.sla_step(step text, items uuid[], places tid[], stamp timestamptz, worker text, OUT done int, OUT unserved int)
+CREATE FUNCTION steward.sla_step(step text, items uuid[], places tid[], stamp timestamptz, worker text,
+                                 OUT done int, OUT unserved int, OUT settled int)
     LANGUAGE plpgsql AS $$
 DECLARE
     size    int := (cardinality(items) + 7) / 8;
@@ -485,10 +506,11 @@ DECLARE
     times   int;
 BEGIN
     unserved := 0;
+    settled := 0;
     BEGIN
         CASE step
         WHEN 'breach' THEN
-            SELECT b.done, b.unserved INTO done, unserved FROM steward.sla_breach(items, places, stamp) b;
+            SELECT b.done, b.unserved, b.settled INTO done, unserved, settled FROM steward.sla_breach(items, places, stamp) b;
         WHEN 'warning' THEN
             done := steward.sla_warn(places, stamp);
         WHEN 'return' THEN
@@ -516,6 +538,7 @@ BEGIN
             part := steward.sla_step(step, items[first:first + size - 1], places[first:first + size - 1], stamp, worker);
             done := done + part.done;
             unserved := unserved + part.unserved;
+            settled := settled + part.settled;
             first := first + size;
         END LOOP;
         RETURN;
@@ -543,7 +566,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION steward.sla_step(text, uuid[], tid[], timestamptz, text) IS
-    'does a step for claimed items and leaves only those behind that cannot be done';
+    'does a step for claimed items and leaves only those behind that cannot be done; settled: of breaches, those with nothing more to come';
 
 -- What is due and still there is held by somebody else, and looked at again a second
 -- later.  Without the ORDER BY another index would be walked.
@@ -599,27 +622,30 @@ DECLARE
     stamp timestamptz := steward.now();
     room  int := LEAST(GREATEST(most, 1), 1000);
     due   record;
-    taken uuid[];
+    again uuid[];
     items uuid[];
     step  text;
     part  record;
 BEGIN
     warned := 0; escalated := 0; unserved := 0; returned := 0;
     due := steward.assignments_claim(room, stamp);
+    again := due.warnings || due.others;
+    room := room - COALESCE(cardinality(due.breaches), 0) - COALESCE(cardinality(again), 0);
     IF due.breaches IS NOT NULL THEN
         part := steward.sla_step('breach', due.breaches, due.breach_places, stamp, worker);
         escalated := part.done;
         unserved := part.unserved;
+        IF part.settled < cardinality(due.breaches) THEN
+            again := again || due.breaches;
+        END IF;
     END IF;
     IF due.warnings IS NOT NULL THEN
         part := steward.sla_step('warning', due.warnings, due.warning_places, stamp, worker);
         warned := part.done;
     END IF;
-    taken := due.breaches || due.warnings || due.others;
-    IF taken IS NOT NULL THEN
+    IF again IS NOT NULL THEN
         -- Whatever became of them: what has still something to come is watched.
-        PERFORM steward.watch_again(taken);
-        room := room - cardinality(taken);
+        PERFORM steward.watch_again(again);
     END IF;
     -- What waits comes last: whoever gives it away by hand holds units when he comes to it, and
     -- nothing after this waits for units.
