@@ -568,44 +568,59 @@ END $$;
 COMMENT ON FUNCTION steward.sla_step(text, uuid[], tid[], timestamptz, text) IS
     'does a step for claimed items and leaves only those behind that cannot be done; settled: of breaches, those with nothing more to come';
 
--- What is due and still there is held by somebody else, and looked at again a second
--- later.  Without the ORDER BY another index would be walked.
-CREATE FUNCTION steward.sla_next_due(stamp timestamptz) RETURNS bigint
+-- Nearly always this is to come, and says all.  Without the ORDER BY another index would be walked.
+CREATE FUNCTION steward.sla_first() RETURNS timestamptz
     LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    RETURN ceil(extract(epoch FROM LEAST(n.moment, stamp + interval '1 day') - stamp) * 1000)
-      FROM (SELECT min(m.moment) AS moment
-              FROM (VALUES
-                   ((SELECT d.due_at FROM steward.assignment_due d WHERE d.due_at > stamp ORDER BY d.due_at LIMIT 1)),
-                   ((SELECT p.unavailable_until FROM public.staff_profiles p
-                      WHERE p.availability_status <> 'available' AND p.unavailable_until > stamp
-                      ORDER BY p.unavailable_until LIMIT 1)),
-                   ((SELECT q.warn_at FROM public.assignment_queue q
-                      WHERE q.warning_sent_at IS NULL AND q.warn_at > stamp ORDER BY q.warn_at LIMIT 1)),
-                   ((SELECT q.sla_deadline FROM public.assignment_queue q
-                      WHERE q.breached_at IS NULL AND q.sla_deadline > stamp ORDER BY q.sla_deadline LIMIT 1)),
-                   ((SELECT t.retry_at FROM steward.sla_trouble t WHERE t.retry_at > stamp ORDER BY t.retry_at LIMIT 1)),
-                   ((SELECT stamp + interval '1 s' FROM steward.assignment_due d
-                      WHERE d.due_at <= stamp
-                        AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = d.assignment_id LIMIT 1) IS NULL
-                      ORDER BY d.due_at LIMIT 1)),
-                   ((SELECT stamp + interval '1 s' FROM public.staff_profiles p
-                      WHERE p.availability_status <> 'available' AND p.unavailable_until <= stamp
-                        AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = p.id AND t.step = 'return') IS NULL
-                      ORDER BY p.unavailable_until LIMIT 1)),
-                   ((SELECT stamp + interval '1 s' FROM public.assignment_queue q
-                      WHERE q.breached_at IS NULL AND q.sla_deadline <= stamp
-                        AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = q.id AND t.step = 'queued breach') IS NULL
-                      ORDER BY q.sla_deadline LIMIT 1)),
-                   ((SELECT stamp + interval '1 s' FROM public.assignment_queue q
-                      WHERE q.warning_sent_at IS NULL AND q.warn_at <= stamp
-                        AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = q.id AND t.step = 'queued warning') IS NULL
-                      ORDER BY q.warn_at LIMIT 1))
-                   ) m(moment)) n
-     WHERE n.moment IS NOT NULL;
+    RETURN LEAST((SELECT d.due_at FROM steward.assignment_due d ORDER BY d.due_at LIMIT 1),
+                 (SELECT p.unavailable_until FROM public.staff_profiles p
+                   WHERE p.availability_status <> 'available' AND p.unavailable_until IS NOT NULL ORDER BY p.unavailable_until LIMIT 1),
+                 (SELECT q.warn_at FROM public.assignment_queue q WHERE q.warning_sent_at IS NULL ORDER BY q.warn_at LIMIT 1),
+                 (SELECT q.sla_deadline FROM public.assignment_queue q WHERE q.breached_at IS NULL ORDER BY q.sla_deadline LIMIT 1),
+                 (SELECT t.retry_at FROM steward.sla_trouble t ORDER BY t.retry_at LIMIT 1));
 END $$;
-COMMENT ON FUNCTION steward.sla_next_due(timestamptz) IS
-    'milliseconds until something is due, at most a day; NULL when nothing waits';
+COMMENT ON FUNCTION steward.sla_first() IS 'the first of all moments at which something is, or was, to be done; NULL when nothing waits';
+
+-- What is due and still there is held by somebody else, and looked at again a second later.
+CREATE FUNCTION steward.sla_next_due(stamp timestamptz, first timestamptz) RETURNS bigint
+    LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    next timestamptz := first;
+BEGIN
+    IF first <= stamp THEN
+        SELECT min(m.moment) INTO next
+          FROM (VALUES
+               ((SELECT d.due_at FROM steward.assignment_due d WHERE d.due_at > stamp ORDER BY d.due_at LIMIT 1)),
+               ((SELECT p.unavailable_until FROM public.staff_profiles p
+                  WHERE p.availability_status <> 'available' AND p.unavailable_until > stamp
+                  ORDER BY p.unavailable_until LIMIT 1)),
+               ((SELECT q.warn_at FROM public.assignment_queue q
+                  WHERE q.warning_sent_at IS NULL AND q.warn_at > stamp ORDER BY q.warn_at LIMIT 1)),
+               ((SELECT q.sla_deadline FROM public.assignment_queue q
+                  WHERE q.breached_at IS NULL AND q.sla_deadline > stamp ORDER BY q.sla_deadline LIMIT 1)),
+               ((SELECT t.retry_at FROM steward.sla_trouble t WHERE t.retry_at > stamp ORDER BY t.retry_at LIMIT 1)),
+               ((SELECT stamp + interval '1 s' FROM steward.assignment_due d
+                  WHERE d.due_at <= stamp
+                    AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = d.assignment_id LIMIT 1) IS NULL
+                  ORDER BY d.due_at LIMIT 1)),
+               ((SELECT stamp + interval '1 s' FROM public.staff_profiles p
+                  WHERE p.availability_status <> 'available' AND p.unavailable_until <= stamp
+                    AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = p.id AND t.step = 'return') IS NULL
+                  ORDER BY p.unavailable_until LIMIT 1)),
+               ((SELECT stamp + interval '1 s' FROM public.assignment_queue q
+                  WHERE q.breached_at IS NULL AND q.sla_deadline <= stamp
+                    AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = q.id AND t.step = 'queued breach') IS NULL
+                  ORDER BY q.sla_deadline LIMIT 1)),
+               ((SELECT stamp + interval '1 s' FROM public.assignment_queue q
+                  WHERE q.warning_sent_at IS NULL AND q.warn_at <= stamp
+                    AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = q.id AND t.step = 'queued warning') IS NULL
+                  ORDER BY q.warn_at LIMIT 1))
+               ) m(moment);
+    END IF;
+    RETURN CASE WHEN next IS NOT NULL THEN ceil(extract(epoch FROM LEAST(next, stamp + interval '1 day') - stamp) * 1000) END;
+END $$;
+COMMENT ON FUNCTION steward.sla_next_due(timestamptz, timestamptz) IS
+    'milliseconds until something is due, at most a day, given the first moment of all; NULL when nothing waits';
 
 -- The planner is told what it cannot know: few rows, always by index and in its order.
 CREATE FUNCTION steward.sla_turn(worker text, most int)
@@ -623,6 +638,7 @@ DECLARE
     room  int := LEAST(GREATEST(most, 1), 1000);
     due   record;
     again uuid[];
+    first timestamptz;
     items uuid[];
     step  text;
     part  record;
@@ -647,10 +663,13 @@ BEGIN
         -- Whatever became of them: what has still something to come is watched.
         PERFORM steward.watch_again(again);
     END IF;
+    IF room > 0 THEN
+        first := steward.sla_first();
+    END IF;
     -- What waits comes last: whoever gives it away by hand holds units when he comes to it, and
     -- nothing after this waits for units.
     FOREACH step IN ARRAY '{return, queued breach, queued warning}'::text[] LOOP
-        EXIT WHEN room = 0;
+        EXIT WHEN room = 0 OR first IS NULL OR first > stamp;
         items := steward.sla_claim(step, room, stamp);
         CONTINUE WHEN items IS NULL;
         part := steward.sla_step(step, items, NULL, stamp, worker);
@@ -666,7 +685,7 @@ BEGIN
         room := room - cardinality(items);
     END LOOP;
     IF room > 0 THEN
-        next_due_ms := steward.sla_next_due(stamp);
+        next_due_ms := steward.sla_next_due(stamp, first);
     ELSE
         -- More follows at once, and brings this to disk with it; what a machine that
         -- stops in between forgets is due again, and was told to nobody.
