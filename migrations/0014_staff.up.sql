@@ -149,7 +149,7 @@ CREATE INDEX idx_staff_availability ON public.staff_profiles (availability_statu
 CREATE INDEX idx_staff_skills ON public.staff_profiles USING gin (skills);
 CREATE UNIQUE INDEX idx_staff_hr_id ON public.staff_profiles (organization_id, hr_employee_id) WHERE hr_employee_id IS NOT NULL;
 CREATE INDEX idx_staff_user ON public.staff_profiles (user_id);
-CREATE INDEX idx_staff_leads ON public.staff_profiles (organization_id, role, unit_id) WHERE role <> 'staff';
+CREATE INDEX idx_staff_leads ON public.staff_profiles (organization_id, role, unit_id, user_id) WHERE role <> 'staff';
 CREATE INDEX idx_staff_chain ON public.staff_profiles (escalation_chain_id) WHERE escalation_chain_id IS NOT NULL;
 CREATE INDEX idx_staff_returns ON public.staff_profiles (unavailable_until)
     WHERE availability_status <> 'available' AND unavailable_until IS NOT NULL;

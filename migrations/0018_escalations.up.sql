@@ -81,7 +81,7 @@ CREATE TRIGGER escalation_check BEFORE INSERT ON public.escalation_events
     EXECUTE FUNCTION steward.escalation_check();
 COMMENT ON TRIGGER escalation_check ON public.escalation_events IS 'fills from the assignment what the client did not say';
 CREATE TRIGGER escalation_organization_exists BEFORE INSERT ON public.escalation_events
-    FOR EACH ROW WHEN (current_user <> 'steward_owner' AND NEW.assignment_id IS NULL) EXECUTE FUNCTION steward.organization_exists();
+    FOR EACH ROW WHEN (NEW.assignment_id IS NULL AND current_user <> 'steward_owner') EXECUTE FUNCTION steward.organization_exists();
 COMMENT ON TRIGGER escalation_organization_exists ON public.escalation_events IS 'a client names an organisation that exists';
 
 -- The audit: an event is told once, acknowledged once, resolved once, and leaves

@@ -44,32 +44,38 @@ CREATE FUNCTION steward.escalation_recipients(organizations uuid[], units uuid[]
                   JOIN public.staff_profiles c ON c.organization_id = p.organization_id AND c.user_id = p.escalation_chain_id
                  WHERE p.organization_id = w.organization AND p.user_id = w.person
                    AND c.availability_status = 'available') AS chosen
-          FROM unnest(organizations, units, people) w(organization, unit, person)
+          -- Here and not in FROM, which would write down what comes out first.
+          FROM (SELECT unnest(organizations) AS organization, unnest(units) AS unit, unnest(people) AS person) w
     ), climb(organization, start, people, unit, leads) AS (
-        SELECT a.organization, a.unit, array_agg(a.person), a.unit, '{}'::uuid[]
+        SELECT a.organization, a.unit, array_agg(a.person), a.unit,
+               ARRAY(SELECT s.user_id FROM public.staff_profiles s
+                      WHERE s.organization_id = a.organization AND s.role = 'supervisor' AND s.unit_id = a.unit
+                        AND s.availability_status = 'available'
+                      ORDER BY s.user_id LIMIT 2)
           FROM asked a WHERE a.chosen IS NULL GROUP BY a.organization, a.unit
         UNION ALL
         -- Above the last unit, where it is NULL, stand the administrators.
-        SELECT c.organization, c.start, c.people,
-               (SELECT u.parent_unit_id FROM public.organizational_units u WHERE u.id = c.unit),
+        SELECT c.organization, c.start, c.people, n.unit,
                c.leads || ARRAY(
                    SELECT l.user_id
                      FROM (SELECT s.user_id FROM public.staff_profiles s
-                            WHERE s.organization_id = c.organization AND s.role = 'supervisor' AND s.unit_id = c.unit
+                            WHERE s.organization_id = c.organization AND s.role = 'supervisor' AND s.unit_id = n.unit
                               AND s.availability_status = 'available'
                            UNION ALL
                            SELECT s.user_id FROM public.staff_profiles s
-                            WHERE s.organization_id = c.organization AND s.role = 'admin' AND c.unit IS NULL
+                            WHERE s.organization_id = c.organization AND s.role = 'admin' AND n.unit IS NULL
                               AND s.availability_status = 'available') l
                     ORDER BY l.user_id LIMIT 2)
-               || CASE WHEN c.unit IS NULL THEN ARRAY[NULL, NULL]::uuid[] END
-          FROM climb c WHERE cardinality(c.leads) < 2 AND (c.leads[1] <> ALL (c.people)) IS NOT TRUE
+               || CASE WHEN n.unit IS NULL THEN ARRAY[NULL, NULL]::uuid[] END
+          FROM climb c
+         CROSS JOIN LATERAL (SELECT (SELECT u.parent_unit_id FROM public.organizational_units u WHERE u.id = c.unit) AS unit OFFSET 0) n
+         WHERE cardinality(c.leads) < 2 AND (c.leads[1] <> ALL (c.people)) IS NOT TRUE
     )
     SELECT a.organization, a.unit, a.person, a.chosen FROM asked a WHERE a.chosen IS NOT NULL
     UNION ALL
-    SELECT c.organization, c.start, p.person, CASE WHEN c.leads[1] = p.person THEN c.leads[2] ELSE c.leads[1] END
-      FROM climb c CROSS JOIN LATERAL unnest(c.people) p(person)
-     WHERE cardinality(c.leads) >= 2 OR c.leads[1] <> ALL (c.people)
+    SELECT l.organization, l.start, l.person, CASE WHEN l.leads[1] = l.person THEN l.leads[2] ELSE l.leads[1] END
+      FROM (SELECT c.organization, c.start, c.leads, unnest(c.people) AS person
+              FROM climb c WHERE cardinality(c.leads) >= 2 OR c.leads[1] <> ALL (c.people)) l
 $$;
 COMMENT ON FUNCTION steward.escalation_recipients(uuid[], uuid[], uuid[]) IS
     'who looks at what these people of these units missed: never themselves, never somebody who is not available, NULL when there is nobody';
@@ -180,7 +186,7 @@ BEGIN
                NOT IN (SELECT t.item, t.step FROM steward.sla_trouble t WHERE t.retry_at > stamp)
          ORDER BY d.due_at LIMIT most FOR NO KEY UPDATE OF a SKIP LOCKED
     ), taken AS (
-        DELETE FROM steward.assignment_due d USING seen s WHERE d.ctid = s.due
+        DELETE FROM steward.assignment_due d WHERE d.ctid = ANY (ARRAY(SELECT s.due FROM seen s))
     )
     SELECT array_agg(s.id) FILTER (WHERE s.step = 'breach'), array_agg(s.place) FILTER (WHERE s.step = 'breach'),
            array_agg(s.id) FILTER (WHERE s.step = 'warning'), array_agg(s.place) FILTER (WHERE s.step = 'warning'),
@@ -227,72 +233,92 @@ COMMENT ON FUNCTION steward.sla_claim(text, int, timestamptz) IS
 -- An event that somebody wrote for this deadline already is not written twice, and
 -- nobody hears of it twice; the item is stamped all the same.  What was never
 -- warned about counts as warned: being told of the breach says it all.
-CREATE FUNCTION steward.sla_breach(items uuid[], places tid[], stamp timestamptz, OUT done int, OUT unserved int)
+CREATE FUNCTION steward.sla_breach(items uuid[], places tid[], stamp timestamptz, OUT done int, OUT unserved int, OUT settled int)
     LANGUAGE plpgsql AS $$
 DECLARE
     -- Ids are random in front and counted behind, which makes those of a turn neighbours, too.
     run       text := left(gen_random_uuid()::text, 24);
     other_run text := left(gen_random_uuid()::text, 24);
     late      uuid[];
+    is_wary   boolean := false;
 BEGIN
-    WITH due AS MATERIALIZED (
-        SELECT a.ctid AS place, a.id, a.organization_id, a.unit_id, a.assignee_id, a.work_item_id, a.work_item_type, a.sla_deadline
-          FROM public.assignments a WHERE a.ctid = ANY (places)
-    ), answer AS (
-        SELECT r.*
-          FROM (SELECT array_agg(d.organization_id) AS organizations, array_agg(d.unit_id) AS units, array_agg(d.assignee_id) AS people
-                  FROM (SELECT DISTINCT x.organization_id, x.unit_id, x.assignee_id FROM due x) d) w
-         CROSS JOIN LATERAL steward.escalation_recipients(w.organizations, w.units, w.people) r
-    ), resolved AS MATERIALIZED (
-        -- FULL, because it cannot be a nested loop, which a low estimate would make it.  In the
-        -- order of units and people, for so neighbours meet in the indexes of what is written.
-        SELECT d.*, r.recipient_id,
-               (run || lpad(to_hex(row_number() OVER (ORDER BY d.unit_id, d.assignee_id)), 12, '0'))::uuid AS event_id
-          FROM due d FULL JOIN answer r
-            ON r.organization_id = d.organization_id AND r.unit_id = d.unit_id AND r.user_id = d.assignee_id
-    ), stamped AS (
-        UPDATE public.assignments a
-           SET breached_at = stamp, escalated_at = stamp, escalation_recipient_id = r.recipient_id,
-               warning_sent_at = COALESCE(a.warning_sent_at, stamp)
-          FROM resolved r WHERE a.ctid = r.place
-    ), event AS (
-        INSERT INTO public.escalation_events
-               (id, organization_id, assignment_id, work_item_id, work_item_type, unit_id, escalated_from_id, escalated_to_id,
-                reason, sla_deadline, escalated_at)
-        SELECT r.event_id, r.organization_id, r.id, r.work_item_id, r.work_item_type, r.unit_id, r.assignee_id, r.recipient_id,
-               'sla_breach', r.sla_deadline, stamp
-          FROM resolved r
-        ON CONFLICT (assignment_id, sla_deadline) DO NOTHING
-        RETURNING id, organization_id, assignment_id, work_item_id, work_item_type, escalated_from_id, escalated_to_id, sla_deadline
-    ), told AS (
-        INSERT INTO public.notification_outbox (id, organization_id, recipient_id, notification_type, delivery_method, payload)
-        SELECT (t.run || right(e.id::text, 12))::uuid, e.organization_id, t.recipient, 'sla_escalation', 'in_app',
-               jsonb_set(jsonb_object(ARRAY['reference_type', 'assignment', 'reference_id', e.assignment_id::text,
-                   'message_en', t.en, 'message_ar', t.ar]), '{metadata}', w.metadata)
-          FROM event e
-         -- OFFSET 0, or each mention would be computed anew.
-         CROSS JOIN LATERAL (SELECT steward.iso(e.sla_deadline) AS deadline, floor(extract(epoch FROM stamp - e.sla_deadline)) AS age OFFSET 0) m
-         CROSS JOIN LATERAL (
-               SELECT jsonb_object(ARRAY['escalation_id', e.id::text, 'work_item_id', e.work_item_id,
-                          'work_item_type', e.work_item_type::text, 'sla_deadline', m.deadline,
-                          'escalated_from_id', e.escalated_from_id::text, 'escalated_to_id', e.escalated_to_id::text])
-                      || CASE WHEN m.age > 60 THEN jsonb_build_object('late_seconds', m.age) ELSE '{}' END AS metadata OFFSET 0) w
-         CROSS JOIN LATERAL (VALUES
-               (run, e.escalated_from_id,
-                format('Your %s %s missed its deadline of %s%s', e.work_item_type, e.work_item_id, m.deadline,
-                       CASE WHEN e.escalated_to_id IS NOT NULL THEN ' and was escalated to supervisor' END),
-                format('تجاوز العنصر %s موعده النهائي %s%s', e.work_item_id, m.deadline,
-                       CASE WHEN e.escalated_to_id IS NOT NULL THEN ' وتم تصعيده إلى المشرف' END)),
-               (other_run, e.escalated_to_id,
-                format('You have an escalated assignment: %s %s missed its deadline of %s', e.work_item_type, e.work_item_id, m.deadline),
-                format('لديك مهمة مصعّدة: تجاوز العنصر %s موعده النهائي %s', e.work_item_id, m.deadline))) t(run, recipient, en, ar)
-         WHERE t.recipient IS NOT NULL
-    )
-    SELECT count(*), count(*) FILTER (WHERE e.escalated_to_id IS NULL),
-           array_agg(e.escalated_from_id) FILTER (WHERE e.sla_deadline < stamp - interval '60 s')
-           || array_agg(e.escalated_to_id) FILTER (WHERE e.sla_deadline < stamp - interval '60 s' AND e.escalated_to_id IS NOT NULL)
-      INTO done, unserved, late
-      FROM event e;
+    -- That is seldom, and ON CONFLICT would be paid for by every event: only who runs into one looks first.
+    LOOP
+        BEGIN
+            WITH due AS MATERIALIZED (
+                SELECT a.ctid AS place, a.id, a.organization_id, a.unit_id, a.assignee_id, a.work_item_id, a.work_item_type, a.sla_deadline
+                  FROM public.assignments a WHERE a.ctid = ANY (places)
+            ), answer AS (
+                SELECT r.*
+                  FROM (SELECT array_agg(d.organization_id) AS organizations, array_agg(d.unit_id) AS units, array_agg(d.assignee_id) AS people
+                          FROM (SELECT DISTINCT x.organization_id, x.unit_id, x.assignee_id FROM due x) d) w
+                 CROSS JOIN LATERAL steward.escalation_recipients(w.organizations, w.units, w.people) r
+            ), resolved AS MATERIALIZED (
+                -- FULL, because it cannot be a nested loop, which a low estimate would make it.  In the
+                -- order of units and people, for so neighbours meet in the indexes of what is written.
+                SELECT d.*, r.recipient_id,
+                       (run || 100000000000 + row_number() OVER (ORDER BY d.unit_id, d.assignee_id ROWS UNBOUNDED PRECEDING))::uuid AS event_id
+                  FROM due d FULL JOIN answer r
+                    ON r.organization_id = d.organization_id AND r.unit_id = d.unit_id AND r.user_id = d.assignee_id
+            ), stamped AS (
+                UPDATE public.assignments a
+                   SET breached_at = stamp, escalated_at = stamp, escalation_recipient_id = r.recipient_id,
+                       warning_sent_at = COALESCE(a.warning_sent_at, stamp)
+                  FROM resolved r WHERE a.ctid = r.place
+                RETURNING steward.due_at(a.status, a.warn_at, a.warning_sent_at, a.sla_deadline, a.breached_at) AS due_at
+            ), event AS (
+                INSERT INTO public.escalation_events
+                       (id, organization_id, assignment_id, work_item_id, work_item_type, unit_id, escalated_from_id, escalated_to_id,
+                        reason, sla_deadline, escalated_at, created_at)
+                SELECT r.event_id, r.organization_id, r.id, r.work_item_id, r.work_item_type, r.unit_id, r.assignee_id, r.recipient_id,
+                       'sla_breach', r.sla_deadline, stamp, stamp
+                  FROM resolved r
+                 WHERE NOT is_wary OR (SELECT e.id FROM public.escalation_events e
+                                        WHERE e.assignment_id = r.id AND e.sla_deadline = r.sla_deadline) IS NULL
+                RETURNING id, organization_id, assignment_id, work_item_id, work_item_type, escalated_from_id, escalated_to_id, sla_deadline
+            ), told AS (
+                INSERT INTO public.notification_outbox
+                       (id, organization_id, recipient_id, notification_type, delivery_method, payload, next_attempt_at, created_at)
+                SELECT t.id, m.organization_id, t.recipient, 'sla_escalation', 'in_app',
+                       jsonb_set(jsonb_object(ARRAY['message_ar', t.ar, 'message_en', t.en,
+                           'reference_id', m.assignment_id::text, 'reference_type', 'assignment']), '{metadata}', m.metadata), stamp, stamp
+                  -- OFFSET 0, or each mention would be computed anew.  Keys in the order of jsonb, which
+                  -- then need no sorting.
+                  FROM (SELECT w.*,
+                               jsonb_object(ARRAY['sla_deadline', w.deadline, 'work_item_id', w.work_item_id,
+                                   'escalation_id', w.name, 'work_item_type', w.kind,
+                                   'escalated_to_id', w.escalated_to_id::text, 'escalated_from_id', w.escalated_from_id::text])
+                               || CASE WHEN w.sla_deadline <= stamp - interval '61 s'
+                                       THEN jsonb_build_object('late_seconds', floor(extract(epoch FROM stamp - w.sla_deadline))) ELSE '{}' END AS metadata
+                          FROM (SELECT e.*, e.id::text AS name, e.work_item_type::text AS kind, steward.iso(e.sla_deadline) AS deadline
+                                  FROM event e OFFSET 0) w OFFSET 0) m
+                 -- Not VALUES, which compiles its expressions anew for each row.
+                 CROSS JOIN LATERAL (
+                       SELECT m.id, m.escalated_from_id,
+                              'Your ' || m.kind || ' ' || m.work_item_id || ' missed its deadline of ' || m.deadline
+                              || CASE WHEN m.escalated_to_id IS NULL THEN '' ELSE ' and was escalated to supervisor' END,
+                              'تجاوز العنصر ' || m.work_item_id || ' موعده النهائي ' || m.deadline
+                              || CASE WHEN m.escalated_to_id IS NULL THEN '' ELSE ' وتم تصعيده إلى المشرف' END
+                       UNION ALL
+                       SELECT (other_run || right(m.name, 12))::uuid, m.escalated_to_id,
+                              'You have an escalated assignment: ' || m.kind || ' ' || m.work_item_id || ' missed its deadline of ' || m.deadline,
+                              'لديك مهمة مصعّدة: تجاوز العنصر ' || m.work_item_id || ' موعده النهائي ' || m.deadline) t(id, recipient, en, ar)
+                 WHERE t.recipient IS NOT NULL
+            )
+            SELECT count(*), count(*) FILTER (WHERE e.escalated_to_id IS NULL),
+                   array_agg(e.escalated_from_id) FILTER (WHERE e.sla_deadline < stamp - interval '60 s')
+                   || array_agg(e.escalated_to_id) FILTER (WHERE e.sla_deadline < stamp - interval '60 s' AND e.escalated_to_id IS NOT NULL),
+                   (SELECT count(*) FROM stamped s WHERE s.due_at IS NULL)
+              INTO done, unserved, late, settled
+              FROM event e;
+            EXIT;
+        EXCEPTION WHEN unique_violation THEN
+            IF is_wary THEN
+                RAISE;
+            END IF;
+            is_wary := true;
+        END;
+    END LOOP;
 
     IF late IS NOT NULL THEN
         PERFORM steward.outbox_fold('sla_escalation', late);
@@ -307,7 +333,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION steward.sla_breach(uuid[], tid[], timestamptz) IS
-    'escalates claimed assignments: event, stamps and two notices each; unserved: those that nobody could be told of but the administrators';
+    'escalates claimed assignments: event, stamps and two notices each; unserved: those that nobody could be told of but the administrators; settled: those with nothing more to come';
 
 -- What is past its deadline by now is stamped without a word: its breach is, or
 -- was, told instead.
@@ -468,7 +494,8 @@ COMMENT ON FUNCTION steward.queue_warn(uuid[], timestamptz) IS
 -- Tries claimed items together, and when that raises in eighths, until what raises
 -- is alone.  That is put off, for longer each time, and an administrator hears of
 -- it: at once, or where others were only in the way, when it does not pass.
-CREATE FUNCTION steward.sla_step(step text, items uuid[], places tid[], stamp timestamptz, worker text, OUT done int, OUT unserved int)
+CREATE FUNCTION steward.sla_step(step text, items uuid[], places tid[], stamp timestamptz, worker text,
+                                 OUT done int, OUT unserved int, OUT settled int)
     LANGUAGE plpgsql AS $$
 DECLARE
     size    int := (cardinality(items) + 7) / 8;
@@ -479,10 +506,11 @@ DECLARE
     times   int;
 BEGIN
     unserved := 0;
+    settled := 0;
     BEGIN
         CASE step
         WHEN 'breach' THEN
-            SELECT b.done, b.unserved INTO done, unserved FROM steward.sla_breach(items, places, stamp) b;
+            SELECT b.done, b.unserved, b.settled INTO done, unserved, settled FROM steward.sla_breach(items, places, stamp) b;
         WHEN 'warning' THEN
             done := steward.sla_warn(places, stamp);
         WHEN 'return' THEN
@@ -510,6 +538,7 @@ BEGIN
             part := steward.sla_step(step, items[first:first + size - 1], places[first:first + size - 1], stamp, worker);
             done := done + part.done;
             unserved := unserved + part.unserved;
+            settled := settled + part.settled;
             first := first + size;
         END LOOP;
         RETURN;
@@ -537,46 +566,61 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION steward.sla_step(text, uuid[], tid[], timestamptz, text) IS
-    'does a step for claimed items and leaves only those behind that cannot be done';
+    'does a step for claimed items and leaves only those behind that cannot be done; settled: of breaches, those with nothing more to come';
 
--- What is due and still there is held by somebody else, and looked at again a second
--- later.  Without the ORDER BY another index would be walked.
-CREATE FUNCTION steward.sla_next_due(stamp timestamptz) RETURNS bigint
+-- Nearly always this is to come, and says all.  Without the ORDER BY another index would be walked.
+CREATE FUNCTION steward.sla_first() RETURNS timestamptz
     LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    RETURN ceil(extract(epoch FROM LEAST(n.moment, stamp + interval '1 day') - stamp) * 1000)
-      FROM (SELECT min(m.moment) AS moment
-              FROM (VALUES
-                   ((SELECT d.due_at FROM steward.assignment_due d WHERE d.due_at > stamp ORDER BY d.due_at LIMIT 1)),
-                   ((SELECT p.unavailable_until FROM public.staff_profiles p
-                      WHERE p.availability_status <> 'available' AND p.unavailable_until > stamp
-                      ORDER BY p.unavailable_until LIMIT 1)),
-                   ((SELECT q.warn_at FROM public.assignment_queue q
-                      WHERE q.warning_sent_at IS NULL AND q.warn_at > stamp ORDER BY q.warn_at LIMIT 1)),
-                   ((SELECT q.sla_deadline FROM public.assignment_queue q
-                      WHERE q.breached_at IS NULL AND q.sla_deadline > stamp ORDER BY q.sla_deadline LIMIT 1)),
-                   ((SELECT t.retry_at FROM steward.sla_trouble t WHERE t.retry_at > stamp ORDER BY t.retry_at LIMIT 1)),
-                   ((SELECT stamp + interval '1 s' FROM steward.assignment_due d
-                      WHERE d.due_at <= stamp
-                        AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = d.assignment_id LIMIT 1) IS NULL
-                      ORDER BY d.due_at LIMIT 1)),
-                   ((SELECT stamp + interval '1 s' FROM public.staff_profiles p
-                      WHERE p.availability_status <> 'available' AND p.unavailable_until <= stamp
-                        AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = p.id AND t.step = 'return') IS NULL
-                      ORDER BY p.unavailable_until LIMIT 1)),
-                   ((SELECT stamp + interval '1 s' FROM public.assignment_queue q
-                      WHERE q.breached_at IS NULL AND q.sla_deadline <= stamp
-                        AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = q.id AND t.step = 'queued breach') IS NULL
-                      ORDER BY q.sla_deadline LIMIT 1)),
-                   ((SELECT stamp + interval '1 s' FROM public.assignment_queue q
-                      WHERE q.warning_sent_at IS NULL AND q.warn_at <= stamp
-                        AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = q.id AND t.step = 'queued warning') IS NULL
-                      ORDER BY q.warn_at LIMIT 1))
-                   ) m(moment)) n
-     WHERE n.moment IS NOT NULL;
+    RETURN LEAST((SELECT d.due_at FROM steward.assignment_due d ORDER BY d.due_at LIMIT 1),
+                 (SELECT p.unavailable_until FROM public.staff_profiles p
+                   WHERE p.availability_status <> 'available' AND p.unavailable_until IS NOT NULL ORDER BY p.unavailable_until LIMIT 1),
+                 (SELECT q.warn_at FROM public.assignment_queue q WHERE q.warning_sent_at IS NULL ORDER BY q.warn_at LIMIT 1),
+                 (SELECT q.sla_deadline FROM public.assignment_queue q WHERE q.breached_at IS NULL ORDER BY q.sla_deadline LIMIT 1),
+                 (SELECT t.retry_at FROM steward.sla_trouble t ORDER BY t.retry_at LIMIT 1));
 END $$;
-COMMENT ON FUNCTION steward.sla_next_due(timestamptz) IS
-    'milliseconds until something is due, at most a day; NULL when nothing waits';
+COMMENT ON FUNCTION steward.sla_first() IS 'the first of all moments at which something is, or was, to be done; NULL when nothing waits';
+
+-- What is due and still there is held by somebody else, and looked at again a second later.
+CREATE FUNCTION steward.sla_next_due(stamp timestamptz, first timestamptz) RETURNS bigint
+    LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    next timestamptz := first;
+BEGIN
+    IF first <= stamp THEN
+        SELECT min(m.moment) INTO next
+          FROM (VALUES
+               ((SELECT d.due_at FROM steward.assignment_due d WHERE d.due_at > stamp ORDER BY d.due_at LIMIT 1)),
+               ((SELECT p.unavailable_until FROM public.staff_profiles p
+                  WHERE p.availability_status <> 'available' AND p.unavailable_until > stamp
+                  ORDER BY p.unavailable_until LIMIT 1)),
+               ((SELECT q.warn_at FROM public.assignment_queue q
+                  WHERE q.warning_sent_at IS NULL AND q.warn_at > stamp ORDER BY q.warn_at LIMIT 1)),
+               ((SELECT q.sla_deadline FROM public.assignment_queue q
+                  WHERE q.breached_at IS NULL AND q.sla_deadline > stamp ORDER BY q.sla_deadline LIMIT 1)),
+               ((SELECT t.retry_at FROM steward.sla_trouble t WHERE t.retry_at > stamp ORDER BY t.retry_at LIMIT 1)),
+               ((SELECT stamp + interval '1 s' FROM steward.assignment_due d
+                  WHERE d.due_at <= stamp
+                    AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = d.assignment_id LIMIT 1) IS NULL
+                  ORDER BY d.due_at LIMIT 1)),
+               ((SELECT stamp + interval '1 s' FROM public.staff_profiles p
+                  WHERE p.availability_status <> 'available' AND p.unavailable_until <= stamp
+                    AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = p.id AND t.step = 'return') IS NULL
+                  ORDER BY p.unavailable_until LIMIT 1)),
+               ((SELECT stamp + interval '1 s' FROM public.assignment_queue q
+                  WHERE q.breached_at IS NULL AND q.sla_deadline <= stamp
+                    AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = q.id AND t.step = 'queued breach') IS NULL
+                  ORDER BY q.sla_deadline LIMIT 1)),
+               ((SELECT stamp + interval '1 s' FROM public.assignment_queue q
+                  WHERE q.warning_sent_at IS NULL AND q.warn_at <= stamp
+                    AND (SELECT t.item FROM steward.sla_trouble t WHERE t.item = q.id AND t.step = 'queued warning') IS NULL
+                  ORDER BY q.warn_at LIMIT 1))
+               ) m(moment);
+    END IF;
+    RETURN CASE WHEN next IS NOT NULL THEN ceil(extract(epoch FROM LEAST(next, stamp + interval '1 day') - stamp) * 1000) END;
+END $$;
+COMMENT ON FUNCTION steward.sla_next_due(timestamptz, timestamptz) IS
+    'milliseconds until something is due, at most a day, given the first moment of all; NULL when nothing waits';
 
 -- The planner is told what it cannot know: few rows, always by index and in its order.
 CREATE FUNCTION steward.sla_turn(worker text, most int)
@@ -593,32 +637,39 @@ DECLARE
     stamp timestamptz := steward.now();
     room  int := LEAST(GREATEST(most, 1), 1000);
     due   record;
-    taken uuid[];
+    again uuid[];
+    first timestamptz;
     items uuid[];
     step  text;
     part  record;
 BEGIN
     warned := 0; escalated := 0; unserved := 0; returned := 0;
     due := steward.assignments_claim(room, stamp);
+    again := due.warnings || due.others;
+    room := room - COALESCE(cardinality(due.breaches), 0) - COALESCE(cardinality(again), 0);
     IF due.breaches IS NOT NULL THEN
         part := steward.sla_step('breach', due.breaches, due.breach_places, stamp, worker);
         escalated := part.done;
         unserved := part.unserved;
+        IF part.settled < cardinality(due.breaches) THEN
+            again := again || due.breaches;
+        END IF;
     END IF;
     IF due.warnings IS NOT NULL THEN
         part := steward.sla_step('warning', due.warnings, due.warning_places, stamp, worker);
         warned := part.done;
     END IF;
-    taken := due.breaches || due.warnings || due.others;
-    IF taken IS NOT NULL THEN
+    IF again IS NOT NULL THEN
         -- Whatever became of them: what has still something to come is watched.
-        PERFORM steward.watch_again(taken);
-        room := room - cardinality(taken);
+        PERFORM steward.watch_again(again);
+    END IF;
+    IF room > 0 THEN
+        first := steward.sla_first();
     END IF;
     -- What waits comes last: whoever gives it away by hand holds units when he comes to it, and
     -- nothing after this waits for units.
     FOREACH step IN ARRAY '{return, queued breach, queued warning}'::text[] LOOP
-        EXIT WHEN room = 0;
+        EXIT WHEN room = 0 OR first IS NULL OR first > stamp;
         items := steward.sla_claim(step, room, stamp);
         CONTINUE WHEN items IS NULL;
         part := steward.sla_step(step, items, NULL, stamp, worker);
@@ -634,7 +685,7 @@ BEGIN
         room := room - cardinality(items);
     END LOOP;
     IF room > 0 THEN
-        next_due_ms := steward.sla_next_due(stamp);
+        next_due_ms := steward.sla_next_due(stamp, first);
     ELSE
         -- More follows at once, and brings this to disk with it; what a machine that
         -- stops in between forgets is due again, and was told to nobody.

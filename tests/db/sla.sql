@@ -5,7 +5,7 @@
 \ir assignments.psql
 SET TimeZone = 'UTC';
 
-SELECT plan(263);
+SELECT plan(273);
 
 CREATE FUNCTION pg_temp.turn(most int DEFAULT 1000) RETURNS text LANGUAGE sql AS $$
     SELECT format('%s warned, %s escalated, %s unserved, %s returned', t.warned, t.escalated, t.unserved, t.returned)
@@ -350,6 +350,14 @@ SELECT is(pg_temp.turn(), '0 warned, 0 escalated, 0 unserved, 0 returned', 'what
 SELECT is(count(*), 1::bigint, 'it has one event'), is(pg_temp.told(:'item'), NULL, 'which is not told again') FROM escalation_events WHERE assignment_id = :'item';
 SELECT ok(breached_at IS NOT NULL, 'and the stamp'), is((SELECT count(*) FROM steward.sla_trouble), 0::bigint, 'without any trouble') FROM assignments WHERE id = :'item';
 SELECT pg_temp.done() \g /dev/null
+SELECT pg_temp.work(:'ann', 'urgent', started => steward.now() - interval '1 day') AS item, pg_temp.work(:'bob', 'urgent', started => steward.now() - interval '1 day') AS other \gset
+INSERT INTO escalation_events (assignment_id, escalated_to_id, reason) VALUES (:'item', :'chief', 'sla_breach');
+SELECT is(pg_temp.turn(), '0 warned, 1 escalated, 0 unserved, 0 returned', 'nor is it among others, which are');
+SELECT ok(bool_and(breached_at IS NOT NULL), 'both have the stamp'), is(pg_temp.told(:'other'), 'sla_escalation,sla_escalation', 'the other one is told'), is(pg_temp.told(:'item'), NULL, 'alone')
+  FROM assignments WHERE id IN (:'item', :'other');
+SELECT is((SELECT count(*) FROM escalation_events WHERE assignment_id IN (:'item', :'other')), 2::bigint, 'each has one event'),
+       is((SELECT count(*) FROM steward.sla_trouble), 0::bigint, 'and none is any trouble');
+SELECT pg_temp.done() \g /dev/null
 
 -- Rights, by the claims.
 SELECT pg_temp.work(:'ann') AS item \gset
@@ -455,6 +463,16 @@ UPDATE assignments SET warning_sent_at = steward.now(), breached_at = steward.no
 UPDATE assignments SET sla_deadline = sla_deadline + interval '1 s' WHERE id = :'item';
 DELETE FROM assignments WHERE id = :'item';
 SELECT is(count(*), 0::bigint, 'of what is deleted nothing is left, whoever stamped it') FROM steward.assignment_due WHERE assignment_id = :'item';
+-- Who keeps the stamp away is told once, and looked at again.
+SELECT pg_temp.done() \g /dev/null
+CREATE FUNCTION pg_temp.unstamped() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.breached_at := NULL; RETURN CASE TG_ARGV[0] WHEN 'stamp' THEN NEW END; END $$;
+CREATE TRIGGER unstamped BEFORE UPDATE OF breached_at ON assignments FOR EACH ROW EXECUTE FUNCTION pg_temp.unstamped('stamp');
+SELECT pg_temp.work(:'ann', 'urgent', started => steward.now() - interval '3 hours') AS item \gset
+SELECT is(pg_temp.turn(), '0 warned, 1 escalated, 0 unserved, 0 returned', 'of a breach without a stamp'), is(pg_temp.watched(:'item'), 'deadline', 'the deadline is still waited for');
+DROP TRIGGER unstamped ON assignments;
+CREATE TRIGGER unstamped BEFORE UPDATE OF breached_at ON assignments FOR EACH ROW EXECUTE FUNCTION pg_temp.unstamped('row');
+SELECT is(pg_temp.turn(), '0 warned, 0 escalated, 0 unserved, 0 returned', 'and told once'), is(pg_temp.watched(:'item'), 'deadline', 'also where the row is not changed at all');
+DROP TRIGGER unstamped ON assignments;
 SELECT pg_temp.work(:'ann') \g /dev/null
 TRUNCATE assignments, assignment_history;
 SELECT is(count(*), 0::bigint, 'and emptying the one table empties the other') FROM steward.assignment_due;
