@@ -216,10 +216,10 @@ COMMENT ON INDEX steward.idx_skill_holder_order IS 'the holders of a skill, the 
 SELECT steward.protect('steward.skill_holder');
 REVOKE ALL ON steward.skill_holder FROM service_role;
 
+-- Who counts keeps to generic plans, and so does what happens here then.
 CREATE FUNCTION steward.staff_ranks() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off
     AS $$
 DECLARE

@@ -104,17 +104,18 @@ CREATE FUNCTION steward.assignment_watch() RETURNS trigger
 DECLARE
     next timestamptz;
 BEGIN
-    IF TG_OP = 'TRUNCATE' THEN
-        TRUNCATE steward.assignment_due;
-        RETURN NULL;
-    END IF;
     IF TG_OP <> 'INSERT' THEN
+        IF TG_OP = 'TRUNCATE' THEN
+            TRUNCATE steward.assignment_due;
+            RETURN NULL;
+        END IF;
         -- It may be there for either, since who stamps does not come by here.
         DELETE FROM steward.assignment_due d WHERE d.due_at = ANY (ARRAY[OLD.warn_at, OLD.sla_deadline]) AND d.assignment_id = OLD.id;
+        IF TG_OP = 'DELETE' THEN
+            RETURN NULL;
+        END IF;
     END IF;
-    IF TG_OP <> 'DELETE' THEN
-        next := steward.due_at(NEW.status, NEW.warn_at, NEW.warning_sent_at, NEW.sla_deadline, NEW.breached_at);
-    END IF;
+    next := steward.due_at(NEW.status, NEW.warn_at, NEW.warning_sent_at, NEW.sla_deadline, NEW.breached_at);
     IF next IS NOT NULL THEN
         INSERT INTO steward.assignment_due (due_at, assignment_id) VALUES (next, NEW.id) ON CONFLICT DO NOTHING;
         IF next <= steward.now() + interval '40 s' THEN
@@ -426,42 +427,50 @@ DECLARE
     organization  uuid;
     unit          uuid;
     person        uuid;
-    change        int;
-    are_many      boolean;
+    change        int := 1;
     is_stale      boolean;
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        SELECT n.organization_id, n.unit_id, n.assignee_id, 1, EXISTS (SELECT FROM after_rows OFFSET 1)
-          INTO organization, unit, person, change, are_many
-          FROM after_rows n WHERE n.status IN ('assigned', 'in_progress');
-        IF are_many THEN
+        SELECT n.organization_id, n.unit_id, n.assignee_id INTO organization, unit, person
+          FROM after_rows n WHERE n.status IN ('assigned', 'in_progress') AND NOT EXISTS (SELECT FROM after_rows OFFSET 1);
+    END IF;
+    IF person IS NULL THEN
+        IF TG_OP = 'INSERT' THEN
             SELECT array_agg(n.organization_id), array_agg(n.unit_id), array_agg(n.assignee_id), array_agg(1)
               INTO organizations, units, people, changes
               FROM after_rows n WHERE n.status IN ('assigned', 'in_progress');
+        ELSIF TG_OP = 'DELETE' THEN
+            SELECT array_agg(o.organization_id), array_agg(o.unit_id), array_agg(o.assignee_id), array_agg(-1)
+              INTO organizations, units, people, changes
+              FROM before_rows o WHERE o.status IN ('assigned', 'in_progress');
+        ELSE
+            SELECT array_agg(c.organization_id), array_agg(c.unit_id), array_agg(c.assignee_id), array_agg(c.change)
+              INTO organizations, units, people, changes
+              FROM (SELECT x.organization_id, x.unit_id, x.assignee_id, sum(x.change)::int AS change
+                      FROM (SELECT n.organization_id, n.unit_id, n.assignee_id, 1 AS change
+                              FROM after_rows n WHERE n.status IN ('assigned', 'in_progress')
+                            UNION ALL
+                            SELECT o.organization_id, o.unit_id, o.assignee_id, -1
+                              FROM before_rows o WHERE o.status IN ('assigned', 'in_progress')) x
+                     GROUP BY x.organization_id, x.unit_id, x.assignee_id HAVING sum(x.change) <> 0) c;
         END IF;
-    ELSIF TG_OP = 'DELETE' THEN
-        SELECT array_agg(o.organization_id), array_agg(o.unit_id), array_agg(o.assignee_id), array_agg(-1)
-          INTO organizations, units, people, changes
-          FROM before_rows o WHERE o.status IN ('assigned', 'in_progress');
-    ELSE
-        SELECT array_agg(c.organization_id), array_agg(c.unit_id), array_agg(c.assignee_id), array_agg(c.change)
-          INTO organizations, units, people, changes
-          FROM (SELECT x.organization_id, x.unit_id, x.assignee_id, sum(x.change)::int AS change
-                  FROM (SELECT n.organization_id, n.unit_id, n.assignee_id, 1 AS change
-                          FROM after_rows n WHERE n.status IN ('assigned', 'in_progress')
-                        UNION ALL
-                        SELECT o.organization_id, o.unit_id, o.assignee_id, -1
-                          FROM before_rows o WHERE o.status IN ('assigned', 'in_progress')) x
-                 GROUP BY x.organization_id, x.unit_id, x.assignee_id HAVING sum(x.change) <> 0) c;
-    END IF;
-    IF cardinality(people) = 1 THEN
-        organization := organizations[1];
-        unit := units[1];
-        person := people[1];
-        change := changes[1];
+        IF cardinality(people) = 1 THEN
+            organization := organizations[1];
+            unit := units[1];
+            person := people[1];
+            change := changes[1];
+        END IF;
     END IF;
     -- Whoever is given work has to be there still, in the unit that was read before these locks were held.
-    IF cardinality(people) > 1 THEN
+    IF person IS NOT NULL THEN
+        UPDATE public.organizational_units u SET current_assignment_count = GREATEST(u.current_assignment_count + change, 0)
+         WHERE u.id = unit;
+        UPDATE public.staff_profiles p
+           SET current_assignment_count = GREATEST(p.current_assignment_count + change, 0),
+               last_assigned_at = CASE WHEN change > 0 THEN GREATEST(p.last_assigned_at, steward.now()) ELSE p.last_assigned_at END
+         WHERE p.organization_id = organization AND p.user_id = person AND (change < 0 OR p.unit_id = unit);
+        is_stale := NOT FOUND AND change > 0;
+    ELSIF cardinality(people) > 1 THEN
         PERFORM FROM public.organizational_units u WHERE u.id = ANY (units) ORDER BY u.id FOR NO KEY UPDATE;
         UPDATE public.organizational_units u SET current_assignment_count = GREATEST(u.current_assignment_count + d.change, 0)
           FROM (SELECT x.unit, sum(x.change)::int AS change FROM unnest(units, changes) x(unit, change) GROUP BY x.unit) d
@@ -477,14 +486,6 @@ BEGIN
         is_stale := EXISTS (SELECT FROM unnest(organizations, units, people, changes) x(organization, unit, person, change)
                              WHERE x.change > 0 AND NOT EXISTS (SELECT FROM public.staff_profiles p
                                        WHERE p.organization_id = x.organization AND p.user_id = x.person AND p.unit_id = x.unit));
-    ELSIF person IS NOT NULL THEN
-        UPDATE public.organizational_units u SET current_assignment_count = GREATEST(u.current_assignment_count + change, 0)
-         WHERE u.id = unit;
-        UPDATE public.staff_profiles p
-           SET current_assignment_count = GREATEST(p.current_assignment_count + change, 0),
-               last_assigned_at = CASE WHEN change > 0 THEN GREATEST(p.last_assigned_at, steward.now()) ELSE p.last_assigned_at END
-         WHERE p.organization_id = organization AND p.user_id = person AND (change < 0 OR p.unit_id = unit);
-        is_stale := NOT FOUND AND change > 0;
     END IF;
     IF is_stale THEN
         RAISE EXCEPTION 'the assignee has just moved to another unit, or left'
