@@ -106,8 +106,7 @@ DECLARE
     known   uuid[];
     unknown uuid;
 BEGIN
-    SELECT COALESCE(array_agg(s.id ORDER BY s.id), '{}') INTO known
-      FROM public.skills s WHERE s.organization_id = organization AND s.id = ANY (wanted);
+    known := ARRAY(SELECT s.id FROM public.skills s WHERE s.organization_id = organization AND s.id = ANY (wanted) ORDER BY s.id);
     IF NOT known @> wanted THEN
         SELECT COALESCE(w.id, '00000000-0000-0000-0000-000000000000') INTO unknown
           FROM unnest(wanted) w(id) WHERE w.id IS NULL OR w.id <> ALL (known) LIMIT 1;

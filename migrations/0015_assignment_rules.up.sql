@@ -77,16 +77,20 @@ CREATE FUNCTION steward.sla_moments(organization uuid, kind public.work_item_typ
                                     OUT warn_at timestamptz, OUT sla_deadline timestamptz, OUT configured boolean)
     LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    promise record;
+    hours numeric;
+    share int;
 BEGIN
-    SELECT c.deadline_hours AS hours, c.warning_threshold_pct AS share INTO promise
-      FROM public.sla_configs c JOIN public.organizations o ON o.id = c.organization_id
-     WHERE c.work_item_type = kind AND c.priority = urgency AND (c.organization_id = organization OR o.is_default)
-     ORDER BY c.organization_id = organization DESC LIMIT 1;
+    SELECT c.deadline_hours, c.warning_threshold_pct INTO hours, share
+      FROM public.sla_configs c WHERE c.organization_id = organization AND c.work_item_type = kind AND c.priority = urgency;
+    IF NOT FOUND THEN
+        SELECT c.deadline_hours, c.warning_threshold_pct INTO hours, share
+          FROM public.sla_configs c JOIN public.organizations o ON o.id = c.organization_id
+         WHERE c.work_item_type = kind AND c.priority = urgency AND o.is_default;
+    END IF;
     configured := FOUND;
-    sla_deadline := COALESCE(deadline, start + COALESCE(promise.hours, 48) * interval '1 hour');
+    sla_deadline := COALESCE(deadline, start + COALESCE(hours, 48) * interval '1 hour');
     -- In seconds: the difference is kept in days, which a change of the clocks makes longer or shorter.
-    warn_at := start + extract(epoch FROM sla_deadline - start)::float8 * COALESCE(promise.share, 75) / 100 * interval '1 second';
+    warn_at := start + extract(epoch FROM sla_deadline - start)::float8 * COALESCE(share, 75) / 100 * interval '1 second';
 END $$;
 COMMENT ON FUNCTION steward.sla_moments(uuid, public.work_item_type, public.priority_level, timestamptz, timestamptz) IS
     'when work that started then is warned about and breaches, or is warned about for a given deadline; 48 hours and 75 % where nothing is configured';

@@ -11,9 +11,10 @@ DROP FUNCTION steward.assign_override(uuid, text, public.work_item_type, uuid, p
 DROP FUNCTION steward.auto_assign(text, public.work_item_type, uuid[], public.priority_level, uuid, uuid, uuid, boolean);
 DROP FUNCTION steward.assign_explain(uuid, uuid[], uuid);
 DROP FUNCTION steward.queue_answer(public.assignment_queue);
-DROP FUNCTION steward.assignment_answer(public.assignments);
+DROP FUNCTION steward.assignment_answer(public.assignments, text);
 DROP FUNCTION steward.assign_claim(uuid, uuid[], uuid, uuid, uuid, text, uuid[]);
 DROP FUNCTION steward.assign_pick(uuid, uuid[], uuid, boolean, uuid, uuid, text, uuid[]);
+DROP TYPE steward.choice;
 DROP FUNCTION steward.assign_head(uuid, uuid[]);
 DROP FUNCTION steward.assign_score(bigint);
 DROP FUNCTION steward.assign_candidates(uuid, uuid[], uuid, boolean);

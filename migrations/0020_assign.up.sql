@@ -97,9 +97,9 @@ COMMENT ON FUNCTION steward.assign_score(bigint) IS 'the score of somebody who h
 -- the first of the holders of one of the skills and fits is the first of all.
 -- OFFSET 0 keeps the planner from beginning with everybody who is available.
 CREATE FUNCTION steward.assign_head(organization uuid, wanted uuid[])
-    RETURNS TABLE (user_id uuid, unit_id uuid, stage int, points bigint, unit_count int, unit_limit int, person_version xid, unit_version xid)
+    RETURNS TABLE (user_id uuid, unit_id uuid, points bigint, person_version xid, unit_version xid)
     LANGUAGE sql STABLE AS $$
-    SELECT h.user_id, p.unit_id, 6, 30 * h.share::bigint + 5 * 232792560::bigint, u.count, u."limit", p.version, u.version
+    SELECT h.user_id, p.unit_id, 30::bigint * h.share + 5 * 232792560::bigint, p.version, u.version
       FROM (SELECT s.user_id, s.share, s.breadth, s.last_assigned_at FROM steward.skill_holder s
              WHERE s.organization_id = organization AND s.skill_id = wanted[1]
              ORDER BY s.share DESC, s.breadth DESC, s.last_assigned_at NULLS FIRST, s.user_id LIMIT 5) h
@@ -108,45 +108,60 @@ CREATE FUNCTION steward.assign_head(organization uuid, wanted uuid[])
             WHERE x.organization_id = organization AND x.user_id = h.user_id AND x.skills @> wanted
               AND x.availability_status = 'available' AND x.current_assignment_count < x.individual_wip_limit OFFSET 0) p
      CROSS JOIN LATERAL (
-           SELECT x.current_assignment_count AS count, x.unit_wip_limit AS "limit", x.xmin AS version FROM public.organizational_units x
+           SELECT x.xmin AS version FROM public.organizational_units x
             WHERE x.id = p.unit_id AND x.current_assignment_count < x.unit_wip_limit OFFSET 0) u
      ORDER BY h.share DESC, h.breadth DESC, h.last_assigned_at NULLS FIRST, h.user_id
 $$;
 COMMENT ON FUNCTION steward.assign_head(uuid, uuid[]) IS
     'those of the five with the most capacity for one of the skills who are eligible where no rule covers the item, the best first; nobody where others have to be looked at';
 
+CREATE TYPE steward.choice AS (user_id uuid, unit_id uuid, score numeric, eligible bigint, reason text, is_freed boolean);
+COMMENT ON TYPE steward.choice IS
+    'who is given work and whose unit that is, with what score, of how many that could take it; or why nobody is; and whether capacity came free that was not drained yet';
+
 -- Decides without a lock, locks, and is done if nothing that it decided on has
 -- changed since; else it decides again under the lock, so a busy unit serves in turn.
 -- What this takes has to be let go by the caller where it raises SWLET, whose message
 -- and detail are the unit and the person; so a caller writes in the subtransaction
 -- that locked, and the rows do not have to remember two transactions.
-CREATE FUNCTION steward.assign_pick(organization uuid, wanted uuid[], target uuid, patient boolean, exclude uuid, within uuid, rank text, avoid uuid[],
-                                    OUT user_id uuid, OUT unit_id uuid, OUT score numeric, OUT eligible int, OUT reason text, OUT is_freed boolean)
-    LANGUAGE plpgsql AS $$
+CREATE FUNCTION steward.assign_pick(organization uuid, wanted uuid[], target uuid, patient boolean, exclude uuid, within uuid, rank text, avoid uuid[])
+    RETURNS steward.choice LANGUAGE plpgsql AS $$
 DECLARE
     -- A rule that is made while an item waits for its unit is for those that come after it.
-    is_plain boolean := target IS NULL AND exclude IS NULL AND within IS NULL AND rank IS NULL
+    is_plain       boolean := target IS NULL AND exclude IS NULL AND within IS NULL AND rank IS NULL
         AND NOT EXISTS (SELECT FROM public.assignment_rules r
                          WHERE r.organization_id = organization AND r.is_active AND r.required_skills <@ wanted);
-    few      boolean;
-    best     record;
-    locked   record;
-    held     uuid;
+    few            boolean;
+    stage          int;
+    unit_count     int;
+    unit_limit     int;
+    person_version xid;
+    unit_version   xid;
+    is_current     boolean;
+    held           uuid;
+    best           steward.choice;
 BEGIN
     LOOP
-        -- How many could take it is not asked while others wait for the unit.
-        IF is_plain AND held IS NULL THEN
-            SELECT h.*, count(*) OVER () AS eligible INTO best FROM steward.assign_head(organization, wanted) h LIMIT 1;
-            eligible := best.eligible;
-        ELSIF is_plain THEN
-            SELECT h.* INTO best FROM steward.assign_head(organization, wanted) h LIMIT 1;
+        IF is_plain THEN
+            -- How many could take it is not asked while others wait for the unit.
+            IF held IS NULL THEN
+                SELECT 6, h.user_id, h.unit_id, steward.assign_score(h.points), h.person_version, h.unit_version, count(*) OVER ()
+                  INTO stage, best.user_id, best.unit_id, best.score, person_version, unit_version, best.eligible
+                  FROM steward.assign_head(organization, wanted) h LIMIT 1;
+            ELSE
+                SELECT 6, h.user_id, h.unit_id, steward.assign_score(h.points), h.person_version, h.unit_version
+                  INTO stage, best.user_id, best.unit_id, best.score, person_version, unit_version
+                  FROM steward.assign_head(organization, wanted) h LIMIT 1;
+            END IF;
         END IF;
         IF NOT is_plain OR NOT FOUND THEN
             -- Where nearly everybody is at the limit, the others need not be scored.
             few := wanted <> '{}' AND (SELECT count(*) FROM (
                 SELECT FROM steward.skill_holder h
                  WHERE h.organization_id = assign_pick.organization AND h.skill_id = wanted[1] LIMIT 50) x) < 50;
-            SELECT c.*, count(*) FILTER (WHERE c.stage = 6) OVER () AS eligible INTO best
+            SELECT c.stage, c.user_id, c.unit_id, steward.assign_score(c.points), c.person_version, c.unit_version, c.unit_count, c.unit_limit,
+                   count(*) FILTER (WHERE c.stage = 6) OVER ()
+              INTO stage, best.user_id, best.unit_id, best.score, person_version, unit_version, unit_count, unit_limit, best.eligible
               FROM (SELECT p.user_id, p.unit_id, p.stage, p.points, cardinality(p.skills) AS breadth, p.last_assigned_at,
                            p.unit_count, p.unit_limit, p.person_version, p.unit_version
                       FROM steward.assign_candidates(organization, wanted, target, few) p
@@ -157,95 +172,96 @@ BEGIN
                      LIMIT 50) c
              ORDER BY c.stage DESC, c.points DESC, c.breadth DESC, c.last_assigned_at NULLS FIRST, c.user_id
              LIMIT 1;
-            eligible := COALESCE(best.eligible, 0);
+            best.eligible := COALESCE(best.eligible, 0);
             IF NOT FOUND AND few THEN
                 -- Nobody of them: why not tells one of the others.
-                SELECT max(CASE p.availability_status WHEN 'available' THEN 3 ELSE 2 END) AS stage, NULL::int AS unit_count, NULL::int AS unit_limit
-                  INTO best
+                SELECT max(CASE p.availability_status WHEN 'available' THEN 3 ELSE 2 END) INTO stage
                   FROM public.staff_profiles p
                  WHERE p.organization_id = assign_pick.organization AND p.skills @> wanted AND p.user_id IS DISTINCT FROM exclude
                    AND CASE WHEN within IS NULL THEN true ELSE p.unit_id = within END
                    AND CASE WHEN rank IS NULL THEN true ELSE p.role = rank END;
             END IF;
         END IF;
-        IF best.stage IS NULL OR best.stage < 6 THEN
-            reason := CASE COALESCE(best.stage, 1)
+        IF stage IS DISTINCT FROM 6 THEN
+            best.reason := CASE COALESCE(stage, 1)
                 WHEN 1 THEN 'No staff with the required skills'
                 WHEN 2 THEN 'No staff available'
                 WHEN 3 THEN 'All staff at WIP limit'
                 WHEN 4 THEN 'No capacity in the required unit'
-                ELSE format('Unit WIP limit reached (%s/%s)', best.unit_count, best.unit_limit) END;
-            unit_id := NULL;
-            RETURN;
+                ELSE format('Unit WIP limit reached (%s/%s)', unit_count, unit_limit) END;
+            best.user_id := NULL;
+            best.unit_id := NULL;
+            best.score := NULL;
+            RETURN best;
         END IF;
-        unit_id := best.unit_id;
-        IF unit_id = ANY (avoid) THEN
-            RETURN;
+        IF best.unit_id = ANY (avoid) THEN
+            best.user_id := NULL;
+            RETURN best;
         END IF;
-        IF held <> unit_id THEN
-            RAISE SQLSTATE 'SWLET' USING MESSAGE = unit_id, DETAIL = best.user_id;
+        IF held <> best.unit_id THEN
+            RAISE SQLSTATE 'SWLET' USING MESSAGE = best.unit_id, DETAIL = best.user_id;
         END IF;
         -- Those who wait for a row are served in no order and some starve; for this lock they queue.
-        IF held IS NULL AND NOT pg_try_advisory_xact_lock(hashtextextended(unit_id::text, 21)) THEN
+        IF held IS NULL AND NOT pg_try_advisory_xact_lock(hashtextextended(best.unit_id::text, 21)) THEN
             IF NOT patient THEN
-                RETURN;
+                best.user_id := NULL;
+                RETURN best;
             END IF;
-            PERFORM pg_advisory_xact_lock(hashtextextended(unit_id::text, 21));
-            held := unit_id;
+            PERFORM pg_advisory_xact_lock(hashtextextended(best.unit_id::text, 21));
+            held := best.unit_id;
             CONTINUE;
         END IF;
         IF NOT patient THEN
-            PERFORM FROM public.organizational_units u WHERE u.id = assign_pick.unit_id FOR NO KEY UPDATE SKIP LOCKED;
+            PERFORM FROM public.organizational_units u WHERE u.id = best.unit_id FOR NO KEY UPDATE SKIP LOCKED;
             IF NOT FOUND THEN
-                RETURN;
+                best.user_id := NULL;
+                RETURN best;
             END IF;
         END IF;
-        SELECT u.xmin AS unit_version, p.xmin AS person_version,
-               EXISTS (SELECT FROM steward.capacity_freed f WHERE f.organization_id = organization) AS is_freed INTO locked
+        SELECT u.xmin = unit_version AND p.xmin = person_version,
+               EXISTS (SELECT FROM steward.capacity_freed f WHERE f.organization_id = organization)
+          INTO is_current, best.is_freed
           FROM public.organizational_units u JOIN public.staff_profiles p ON p.unit_id = u.id
-         WHERE u.id = assign_pick.unit_id AND p.organization_id = organization AND p.user_id = best.user_id
+         WHERE u.id = best.unit_id AND p.organization_id = organization AND p.user_id = best.user_id
            FOR NO KEY UPDATE OF u FOR NO KEY UPDATE OF p SKIP LOCKED;
         IF NOT FOUND THEN
-            RAISE SQLSTATE 'SWLET' USING MESSAGE = unit_id, DETAIL = best.user_id;
+            RAISE SQLSTATE 'SWLET' USING MESSAGE = best.unit_id, DETAIL = best.user_id;
         END IF;
-        IF locked.unit_version = best.unit_version AND locked.person_version = best.person_version THEN
-            user_id := best.user_id;
-            score := steward.assign_score(best.points);
-            is_freed := locked.is_freed;
-            RETURN;
-        END IF;
-        held := unit_id;
+        EXIT WHEN is_current;
+        held := best.unit_id;
     END LOOP;
+    RETURN best;
 END $$;
 COMMENT ON FUNCTION steward.assign_pick(uuid, uuid[], uuid, boolean, uuid, uuid, text, uuid[]) IS
     'the best person, if need be of one unit or one role, with unit and person locked until commit, of how many, as far as it looked, and whether capacity came free that was not drained yet; user_id NULL and a reason when nobody fits.  Who is not patient gets, where he would have to wait or the best is in a unit to avoid, that unit alone';
 
 -- The people are in memory: to announce their pages to the kernel costs a quarter more.
 CREATE FUNCTION steward.assign_claim(organization uuid, skills uuid[], target_unit uuid, exclude uuid DEFAULT NULL,
-                                     within uuid DEFAULT NULL, rank text DEFAULT NULL, avoid uuid[] DEFAULT '{}',
-                                     OUT user_id uuid, OUT unit_id uuid, OUT score numeric, OUT reason text)
+                                     within uuid DEFAULT NULL, rank text DEFAULT NULL, avoid uuid[] DEFAULT '{}') RETURNS steward.choice
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off
     SET effective_io_concurrency = 0
     AS $$
+DECLARE
+    best steward.choice;
 BEGIN
-    SELECT p.user_id, p.unit_id, p.score, p.reason INTO user_id, unit_id, score, reason
-      FROM steward.assign_pick(organization, assign_claim.skills, target_unit, false, exclude, within, rank, avoid) p;
+    RETURN steward.assign_pick(organization, skills, target_unit, false, exclude, within, rank, avoid);
 EXCEPTION WHEN SQLSTATE 'SWLET' THEN
     -- What was locked here is free again.
-    GET STACKED DIAGNOSTICS unit_id = MESSAGE_TEXT;
+    GET STACKED DIAGNOSTICS best.unit_id = MESSAGE_TEXT;
+    RETURN best;
 END $$;
 COMMENT ON FUNCTION steward.assign_claim(uuid, uuid[], uuid, uuid, uuid, text, uuid[]) IS
     'what assign_pick says to somebody who may hold a unit already, and so waits for nobody';
 
-CREATE FUNCTION steward.assignment_answer(a public.assignments) RETURNS jsonb
+CREATE FUNCTION steward.assignment_answer(a public.assignments, outcome text) RETURNS jsonb
     LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object('assignment_id', a.id, 'assignee_id', a.assignee_id, 'unit_id', a.unit_id, 'assigned_at', a.assigned_at,
-                              'sla_deadline', a.sla_deadline, 'warn_at', a.warn_at, 'priority', a.priority, 'status', a.status)
+                              'sla_deadline', a.sla_deadline, 'warn_at', a.warn_at, 'priority', a.priority, 'status', a.status, 'outcome', outcome)
 $$;
-COMMENT ON FUNCTION steward.assignment_answer(public.assignments) IS 'what is said about an assignment that was just decided';
+COMMENT ON FUNCTION steward.assignment_answer(public.assignments, text) IS 'what is said about an assignment that was just decided';
 
 -- The wait is the place by the rate at which people with these skills finished work
 -- during the last day, of which the last 200 items are looked at.
@@ -316,7 +332,7 @@ DECLARE
     wanted  uuid[];
     moments record;
     said    jsonb;
-    best    record;
+    best    steward.choice;
     busy    uuid;
     a       public.assignments;
     q       public.assignment_queue;
@@ -347,15 +363,22 @@ BEGIN
 
     RAISE LOG 'assign %: a % of priority % needs % skills', work_item, kind, auto_assign.priority, cardinality(wanted);
     PERFORM pg_advisory_xact_lock(steward.item_lock_key(tenant, work_item, kind));
-    SELECT * INTO a FROM public.assignments x
-     WHERE x.organization_id = tenant AND x.work_item_id = work_item AND x.work_item_type = kind AND x.status IN ('assigned', 'in_progress');
+    -- Nearly always it is new, which one look tells.
+    PERFORM FROM public.assignments x
+      WHERE x.organization_id = tenant AND x.work_item_id = work_item AND x.work_item_type = kind AND x.status IN ('assigned', 'in_progress')
+      UNION ALL
+     SELECT FROM public.assignment_queue x WHERE x.organization_id = tenant AND x.work_item_id = work_item AND x.work_item_type = kind;
     IF FOUND THEN
-        RETURN steward.assignment_answer(a) || '{"outcome": "exists"}';
-    END IF;
-    SELECT * INTO q FROM public.assignment_queue x
-     WHERE x.organization_id = tenant AND x.work_item_id = work_item AND x.work_item_type = kind;
-    IF FOUND THEN
-        RETURN steward.queue_answer(q) || '{"outcome": "exists"}';
+        SELECT * INTO a FROM public.assignments x
+         WHERE x.organization_id = tenant AND x.work_item_id = work_item AND x.work_item_type = kind AND x.status IN ('assigned', 'in_progress');
+        IF FOUND THEN
+            RETURN steward.assignment_answer(a, 'exists');
+        END IF;
+        SELECT * INTO q FROM public.assignment_queue x
+         WHERE x.organization_id = tenant AND x.work_item_id = work_item AND x.work_item_type = kind;
+        IF FOUND THEN
+            RETURN steward.queue_answer(q) || '{"outcome": "exists"}';
+        END IF;
     END IF;
 
     -- While the unit is locked others wait for it, so all that can be known is ready before.
@@ -369,19 +392,21 @@ BEGIN
     END IF;
     a.warn_at := moments.warn_at;
     a.sla_deadline := moments.sla_deadline;
-    said := steward.assignment_answer(a) || '{"outcome": "assigned"}';
+    said := steward.assignment_answer(a, 'assigned');
     LOOP
         BEGIN
             best := steward.assign_pick(tenant, wanted, target_unit, true, NULL, NULL, NULL, '{}');
-            IF best.is_freed AND steward.queue_comes_first(tenant, best.user_id, auto_assign.priority) THEN
-                best.user_id := NULL;
-                best.reason := 'Work that waits already comes first';
+            IF best.is_freed THEN
+                IF steward.queue_comes_first(tenant, best.user_id, auto_assign.priority) THEN
+                    best.user_id := NULL;
+                    best.reason := 'Work that waits already comes first';
+                END IF;
             END IF;
             EXIT WHEN best.user_id IS NULL;
             INSERT INTO public.assignments (id, organization_id, work_item_id, work_item_type, assignee_id, unit_id, assigned_at, sla_started_at,
-                                            warn_at, sla_deadline, priority, required_skills, target_unit_id)
+                                            warn_at, sla_deadline, priority, required_skills, target_unit_id, created_at, updated_at)
             VALUES (a.id, tenant, work_item, kind, best.user_id, best.unit_id, a.assigned_at, a.assigned_at,
-                    a.warn_at, a.sla_deadline, a.priority, wanted, target_unit);
+                    a.warn_at, a.sla_deadline, a.priority, wanted, target_unit, a.assigned_at, a.assigned_at);
             -- Two lines in one: writing costs, and the unit waits.
             RAISE LOG E'assign %: % eligible\nassign %: given to % with score %', work_item, best.eligible, work_item, best.user_id, best.score;
             RETURN said || jsonb_build_object('assignee_id', best.user_id, 'unit_id', best.unit_id, 'score', best.score, 'eligible', best.eligible);
@@ -396,7 +421,7 @@ BEGIN
                 IF NOT FOUND THEN
                     RAISE;
                 END IF;
-                RETURN steward.assignment_answer(a) || '{"outcome": "exists"}';
+                RETURN steward.assignment_answer(a, 'exists');
         END;
         -- Somebody may be editing the person, and need the unit for it.
         BEGIN
@@ -445,7 +470,7 @@ BEGIN
        AND x.status IN ('assigned', 'in_progress') FOR NO KEY UPDATE;
     existed := FOUND;
     IF existed AND (NOT reassign OR a.assignee_id = assignee) THEN
-        RETURN steward.assignment_answer(a) || '{"outcome": "conflict"}';
+        RETURN steward.assignment_answer(a, 'conflict');
     END IF;
 
     PERFORM FROM public.organizational_units u
@@ -492,9 +517,8 @@ BEGIN
     VALUES (organization, a.unit_id, a.id, work_item, 'assignment_manual_override', actor,
             jsonb_build_object('work_item_id', work_item, 'work_item_type', kind, 'assignee_id', assignee,
                                'reason', assign_override.override_reason, 'warning', NULLIF(concat_ws('; ', warning, absence), ''), 'wip', wip));
-    RETURN steward.assignment_answer(a)
-        || jsonb_build_object('outcome', CASE WHEN existed THEN 'reassigned' ELSE 'assigned' END,
-                              'assigned_by', actor, 'override_reason', a.override_reason)
+    RETURN steward.assignment_answer(a, CASE WHEN existed THEN 'reassigned' ELSE 'assigned' END)
+        || jsonb_build_object('assigned_by', actor, 'override_reason', a.override_reason)
         || jsonb_strip_nulls(jsonb_build_object('capacity_warning', warning, 'availability_warning', absence));
 END $$;
 COMMENT ON FUNCTION steward.assign_override(uuid, text, public.work_item_type, uuid, public.priority_level, text, uuid, uuid[], boolean) IS
@@ -537,7 +561,7 @@ CREATE FUNCTION steward.queue_try(item uuid, counted boolean, avoid uuid[], OUT 
     LANGUAGE plpgsql AS $$
 DECLARE
     q    public.assignment_queue;
-    best record;
+    best steward.choice;
 BEGIN
     SELECT * INTO q FROM public.assignment_queue x WHERE x.id = item FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
@@ -648,7 +672,7 @@ CREATE FUNCTION steward.queue_comes_first(organization uuid, person uuid, urgenc
     LANGUAGE plpgsql AS $$
 DECLARE
     q    public.assignment_queue;
-    best record;
+    best steward.choice;
 BEGIN
     SELECT x.* INTO q FROM public.assignment_queue x
      WHERE x.priority >= urgency AND x.id = ANY (steward.queue_next(ARRAY(

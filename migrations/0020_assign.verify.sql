@@ -1,5 +1,6 @@
 DO $$
 BEGIN
+    PERFORM steward.require('type', 'steward.choice');
     PERFORM steward.require('function',
         'steward.skill_ids(uuid, jsonb)',
         'steward.unit_rules(uuid, uuid[])',
@@ -8,7 +9,7 @@ BEGIN
         'steward.assign_head(uuid, uuid[])',
         'steward.assign_pick(uuid, uuid[], uuid, boolean, uuid, uuid, text, uuid[])',
         'steward.assign_claim(uuid, uuid[], uuid, uuid, uuid, text, uuid[])',
-        'steward.assignment_answer(public.assignments)',
+        'steward.assignment_answer(public.assignments, text)',
         'steward.queue_answer(public.assignment_queue)',
         'steward.assign_explain(uuid, uuid[], uuid)',
         'steward.auto_assign(text, public.work_item_type, uuid[], public.priority_level, uuid, uuid, uuid, boolean)',

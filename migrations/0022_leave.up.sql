@@ -54,7 +54,7 @@ DECLARE
     stamp    timestamptz := steward.now();
     a        public.assignments;
     home     uuid;
-    best     record;
+    best     steward.choice;
     why      text;
     moved    jsonb := '[]';
     flagged  jsonb;
