@@ -215,7 +215,7 @@ COMMENT ON INDEX steward.idx_skill_holder_order IS 'the holders of a skill, the 
 SELECT steward.protect('steward.skill_holder');
 REVOKE ALL ON steward.skill_holder FROM service_role;
 
--- Who counts keeps to generic plans, and so does what happens here then.
+-- Without a mode for its plans: who counts has set it, and nearly always it is called by that.
 CREATE FUNCTION steward.staff_ranks() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
