@@ -99,3 +99,29 @@ CREATE FUNCTION bench.due(items int) RETURNS void LANGUAGE sql AS $$
     UPDATE public.assignments SET warning_sent_at = steward.now(), sla_deadline = steward.now() - interval '1 second'
      WHERE id = ANY (ARRAY(SELECT id FROM public.assignments WHERE breached_at IS NULL ORDER BY random() LIMIT items));
 $$;
+
+-- What giving work away comes to at least, where a unit has one door: its row is
+-- locked, somebody chosen, and the item written and counted.  Without rules, SLA,
+-- queue and history, and called where triggers and keys rest.
+CREATE FUNCTION bench.plain_assign(item text, wanted uuid[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan
+    AS $$
+DECLARE
+    home record;
+    best uuid;
+BEGIN
+    SELECT u.organization_id, u.id INTO home FROM public.organizational_units u LIMIT 1 FOR NO KEY UPDATE;
+    SELECT p.user_id INTO best FROM public.staff_profiles p
+     WHERE p.unit_id = home.id AND p.skills @> wanted AND p.availability_status = 'available'
+       AND p.current_assignment_count < p.individual_wip_limit
+     ORDER BY 30.0 * (p.individual_wip_limit - p.current_assignment_count) / p.individual_wip_limit DESC, cardinality(p.skills) DESC,
+              p.last_assigned_at NULLS FIRST, p.user_id LIMIT 1;
+    INSERT INTO public.assignments (organization_id, work_item_id, work_item_type, assignee_id, unit_id, sla_started_at, warn_at, sla_deadline,
+                                    priority, required_skills)
+    VALUES (home.organization_id, item, 'ticket', best, home.id, now(), now() + interval '1 day', now() + interval '2 days', 'normal', wanted);
+    UPDATE public.staff_profiles p SET current_assignment_count = p.current_assignment_count + 1, last_assigned_at = now()
+     WHERE p.organization_id = home.organization_id AND p.user_id = best;
+    UPDATE public.organizational_units u SET current_assignment_count = u.current_assignment_count + 1 WHERE u.id = home.id;
+END $$;

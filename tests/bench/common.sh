@@ -31,8 +31,11 @@ at() { sort -n | awk -v p="$1" '{ v[NR] = $1 } END { i = int(NR * p / 100 + 0.5)
 result() {
 	met=- on=
 	[ "$5" != "$6" ] || on='ratio '
-	[ -z "$7" ] || met=$(awk -v v="$6" -v b="$7" -v r="$5" -v by="${8:-}" 'BEGIN { split(b, bar, " ")
-		print (bar[1] == ">=" ? v >= bar[2] : v <= bar[2]) ? "yes" : by != "" && r + 0 > 0 && r + 0 <= by + 0 ? "by ratio" : "**no**" }')
+	[ -z "$7" ] || met=$(awk -v v="$6" -v b="$7" -v r="$5" -v by="${8:-}" 'BEGIN {
+		split(b, bar, " ")
+		if (bar[1] == ">=" ? v >= bar[2] : v <= bar[2]) print "yes"
+		else if (by != "" && r + 0 > 0 && r + 0 <= by + 0) print "by ratio"
+		else print "**no**" }')
 	last=$(awk -F ' *[|] *' -v k="$1" -v m="$3" -v r="$5" '
 		function by(is, was) { return is + 0 > 0 && was + 0 > 0 ? sprintf("%.2f", is / was) : "-" }
 		$2 == k { print by(m, $4) ", " by(r, $6); exit }' "$bench/RESULTS.md" 2>/dev/null || true)
