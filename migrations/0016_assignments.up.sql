@@ -311,7 +311,8 @@ BEGIN
                 ELSE format('from %s it may go to %s', OLD.status, array_to_string(allowed, ', ')) END;
     END IF;
     IF NEW.status = 'completed' THEN
-        NEW.completed_at := COALESCE(NEW.completed_at, steward.now());
+        -- Work may have begun after this transaction did, or by a clock that was ahead.
+        NEW.completed_at := COALESCE(NEW.completed_at, GREATEST(steward.now(), NEW.sla_started_at, NEW.assigned_at));
     END IF;
     RETURN NEW;
 END $$;

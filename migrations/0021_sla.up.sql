@@ -262,7 +262,7 @@ BEGIN
                     ON r.organization_id = d.organization_id AND r.unit_id = d.unit_id AND r.user_id = d.assignee_id
             ), stamped AS (
                 UPDATE public.assignments a
-                   SET breached_at = stamp, escalated_at = stamp, escalation_recipient_id = r.recipient_id,
+                   SET breached_at = stamp, escalated_at = GREATEST(stamp, a.sla_started_at), escalation_recipient_id = r.recipient_id,
                        warning_sent_at = COALESCE(a.warning_sent_at, stamp)
                   FROM resolved r WHERE a.ctid = r.place
                 RETURNING steward.due_at(a.status, a.warn_at, a.warning_sent_at, a.sla_deadline, a.breached_at) AS due_at
@@ -406,7 +406,8 @@ BEGIN
         SELECT * FROM steward.queue_recipients(items)
     ), stamped AS (
         UPDATE public.assignment_queue q
-           SET breached_at = stamp, escalation_recipient_id = r.recipient_id, warning_sent_at = COALESCE(q.warning_sent_at, stamp)
+           SET breached_at = GREATEST(stamp, q.created_at), escalation_recipient_id = r.recipient_id,
+               warning_sent_at = COALESCE(q.warning_sent_at, stamp)
           FROM resolved r WHERE q.id = ANY (ARRAY[r.id])
     ), event AS (
         INSERT INTO public.escalation_events
@@ -863,7 +864,7 @@ BEGIN
       FROM steward.escalation_recipients(ARRAY[a.organization_id], ARRAY[a.unit_id], ARRAY[a.assignee_id]) r
     RETURNING * INTO e;
     UPDATE public.assignments x
-       SET escalated_at = stamp, escalation_recipient_id = e.escalated_to_id,
+       SET escalated_at = GREATEST(stamp, x.sla_started_at), escalation_recipient_id = e.escalated_to_id,
            breached_at = CASE WHEN escalate.reason = 'sla_breach' THEN stamp ELSE x.breached_at END
      WHERE x.id = a.id;
     INSERT INTO public.assignment_history (organization_id, unit_id, assignment_id, work_item_id, action, actor_id, detail)

@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir staff.psql
 
-SELECT plan(80);
+SELECT plan(88);
 
 SELECT pg_temp.unit('home', 100), pg_temp.unit('other', 100), pg_temp.unit('top', 100), pg_temp.skills('a', 'b', 'c');
 UPDATE organizational_units SET parent_unit_id = md5('unit top')::uuid WHERE name_en IN ('home', 'other');
@@ -322,6 +322,27 @@ SELECT is(completed_at, steward.now(), 'what is inserted as completed was comple
 SELECT is(completed_at, NULL, 'what was cancelled never') FROM assignments WHERE work_item_id = 'j';
 SELECT is(completed_at, steward.now() - interval '1 h', 'or when the client says') FROM assignments WHERE work_item_id = 'k';
 SELECT is(completed_at, sla_started_at, 'but not before it began') FROM assignments WHERE work_item_id = 'l';
+ROLLBACK;
+
+-- A clock that stands behind the one by which work began: steward's stamps are never before the beginning.
+BEGIN;
+SELECT pg_temp.lead('boss', 'home'), pg_temp.staff('ann', 'home', '{a}');
+CREATE FUNCTION pg_temp.begins(item text, work_deadline timestamptz DEFAULT NULL) RETURNS uuid LANGUAGE sql AS $$
+    INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority, assigned_at, sla_deadline)
+    VALUES (item, 'task', md5('staff ann')::uuid, 'low', steward.now() + interval '1 h', work_deadline) RETURNING id
+$$;
+SELECT pg_temp.begins('i') AS i, pg_temp.begins('j') AS j, pg_temp.begins('k', steward.now() - interval '1 min') AS k
+\gset
+SELECT lives_ok(format('UPDATE assignments SET status = ''completed'' WHERE id = %L', :'i'), 'work that began later is completed');
+SELECT is(completed_at, sla_started_at, 'when it began') FROM assignments WHERE id = :'i';
+SELECT is(pg_temp.as_user('ann', format('SELECT c.status::text FROM api.assignments_escalate(%L) c', jsonb_build_object('assignment_id', :'j', 'reason', 'manual'))), '200', 'and escalated');
+SELECT is(escalated_at, sla_started_at, 'when it began, too') FROM assignments WHERE id = :'j';
+INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, priority, created_at, sla_deadline)
+VALUES ('w', 'ticket', pg_temp.skills('a'), 'normal', steward.now() + interval '1 h', steward.now() - interval '1 min');
+SELECT is(escalations_created, 2, 'what was due before it began is escalated') FROM sla_check_and_escalate();
+SELECT is(escalated_at, sla_started_at, 'when it began') FROM assignments WHERE id = :'k';
+SELECT is(pg_temp.drained('w'), 'ann', 'and what was while it waited is still given away');
+SELECT is(escalated_at, sla_started_at, 'with its breach') FROM assignments WHERE work_item_id = 'w';
 ROLLBACK;
 
 -- A name that two skills have names neither.
