@@ -983,7 +983,7 @@ BEGIN
         RETURN '{"outcome": "not_found"}';
     ELSIF e.resolved_at IS NOT NULL THEN
         RETURN steward.escalation_said('already_resolved', e);
-    ELSIF e.acknowledged_at IS NOT NULL AND NOT resolve THEN
+    ELSIF e.acknowledged_at IS NOT NULL AND resolve IS NOT TRUE THEN
         RETURN steward.escalation_said('already_acknowledged', e);
     END IF;
     stamp := GREATEST(steward.now(), e.escalated_at, e.acknowledged_at);

@@ -1,7 +1,8 @@
 -- The assignment engine as the HTTP gateway calls it.  An operation api.x hands its
--- request to steward.api_call, which checks it against the rows of steward.api_field
--- and has steward.answer_x answer it.  What only reads runs as the caller, so that
--- row security decides; what writes is a definer function that asks who is calling.
+-- request to steward.api_call, which has steward.answer_x answer it.  What only reads
+-- runs as the caller, so that row security decides; what writes is a definer function
+-- that asks who is calling.  A user may call either directly, so it is the answer that
+-- checks the request against the rows of steward.api_field, and reads nothing else.
 --
 -- A text with a NUL never arrives: jsonb itself refuses \u0000 (SQLSTATE 22P05) where
 -- the request is turned into jsonb, before any function is called.
@@ -322,7 +323,7 @@ BEGIN
     headers := '{}';
     BEGIN
         EXECUTE format('SELECT a.status, a.body FROM steward.%I($1) a', 'answer_' || operation)
-           INTO status, body USING steward.request_check(operation, request);
+           INTO status, body USING request;
         body := body || '{"success": true}';
     EXCEPTION
         WHEN query_canceled OR lock_not_available OR transaction_rollback THEN
@@ -563,9 +564,10 @@ COMMENT ON FUNCTION steward.queue_places(uuid[]) IS
     'the places in the queue of the whole organisation that these items have, which are given in its order; not counted beyond ten thousand';
 GRANT EXECUTE ON FUNCTION steward.queue_places(uuid[]) TO authenticated, service_role;
 
-CREATE FUNCTION steward.answer_assignments_queue(request jsonb, OUT status int, OUT body jsonb)
+CREATE FUNCTION steward.answer_assignments_queue(given jsonb, OUT status int, OUT body jsonb)
     LANGUAGE plpgsql STABLE AS $$
 DECLARE
+    request jsonb := steward.request_check('assignments_queue', given);
     since  steward.page_end := steward.cursor_read(request, 'page', 1);
     size   int := request -> 'page_size';
     skip   int := ((request ->> 'page')::int - 1) * size;
@@ -600,9 +602,10 @@ COMMENT ON FUNCTION steward.answer_assignments_queue(jsonb) IS
     'a page of what waits, in the order in which it is served; position is the place in this list, queue_position that in the queue of the organisation, and the total is counted up to two hundred behind the page, which total_count_exact says';
 GRANT EXECUTE ON FUNCTION steward.answer_assignments_queue(jsonb) TO authenticated, service_role;
 
-CREATE FUNCTION steward.answer_assignments_my_assignments(request jsonb, OUT status int, OUT body jsonb)
+CREATE FUNCTION steward.answer_assignments_my_assignments(given jsonb, OUT status int, OUT body jsonb)
     LANGUAGE plpgsql STABLE AS $$
 DECLARE
+    request jsonb := steward.request_check('assignments_my_assignments', given);
     me      steward.caller := steward.caller_of(request, member => false);
     q       record;
     since   steward.page_end := steward.cursor_read(request, 'offset', 0);
@@ -648,9 +651,10 @@ COMMENT ON FUNCTION steward.answer_assignments_my_assignments(jsonb) IS
     'the caller''s work by deadline; the total is counted up to two hundred behind the page, which total_count_exact says, and the summary is of all that is open, whatever the list is limited to';
 GRANT EXECUTE ON FUNCTION steward.answer_assignments_my_assignments(jsonb) TO authenticated, service_role;
 
-CREATE FUNCTION steward.answer_capacity_check(request jsonb, OUT status int, OUT body jsonb)
+CREATE FUNCTION steward.answer_capacity_check(given jsonb, OUT status int, OUT body jsonb)
     LANGUAGE plpgsql STABLE AS $$
 DECLARE
+    request jsonb := steward.request_check('capacity_check', given);
     q  record;
     me steward.caller;
 BEGIN
@@ -703,9 +707,10 @@ COMMENT ON FUNCTION steward.answer_capacity_check(jsonb) IS
     'how full a person or a unit is; a unit''s numbers are those of its available people, active_assignments and assignable_capacity what the limit is held against';
 GRANT EXECUTE ON FUNCTION steward.answer_capacity_check(jsonb) TO authenticated, service_role;
 
-CREATE FUNCTION steward.answer_escalations_report(request jsonb, OUT status int, OUT body jsonb)
+CREATE FUNCTION steward.answer_escalations_report(given jsonb, OUT status int, OUT body jsonb)
     LANGUAGE plpgsql STABLE SET timezone = 'UTC' AS $$
 DECLARE
+    request jsonb := steward.request_check('escalations_report', given);
     me      steward.caller := steward.caller_of(request, member => false);
     q       record;
     since   timestamptz;
@@ -781,13 +786,14 @@ COMMENT ON FUNCTION steward.answer_escalations_report(jsonb) IS
     'the escalations that the caller may see, archived ones too, by the moment of escalating; by_assignee are the hundred with the most, and their rate is of the work that was open in that time';
 GRANT EXECUTE ON FUNCTION steward.answer_escalations_report(jsonb) TO authenticated, service_role;
 
-CREATE FUNCTION steward.answer_health_assignment_engine(request jsonb, OUT status int, OUT body jsonb)
+CREATE FUNCTION steward.answer_health_assignment_engine(given jsonb, OUT status int, OUT body jsonb)
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     jobs      int;
     realtime  boolean;
     functions int;
 BEGIN
+    PERFORM steward.request_check('health_assignment_engine', given);
     SELECT count(*) INTO jobs FROM steward.job_schedule s
      WHERE s.enabled AND s.name IN ('sla-monitoring', 'queue-fallback-processor', 'capacity-snapshot', 'escalation-cleanup');
     SELECT count(*) = 3 INTO realtime FROM pg_publication_tables t
@@ -806,9 +812,10 @@ COMMENT ON FUNCTION steward.answer_health_assignment_engine(jsonb) IS
 GRANT EXECUTE ON FUNCTION steward.answer_health_assignment_engine(jsonb) TO authenticated, service_role;
 
 -- ---------------------------------------------------------------- answers that write
-CREATE FUNCTION steward.answer_assignments_auto_assign(request jsonb, OUT status int, OUT body jsonb)
+CREATE FUNCTION steward.answer_assignments_auto_assign(given jsonb, OUT status int, OUT body jsonb)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    request jsonb := steward.request_check('assignments_auto_assign', given);
     me   steward.caller := steward.caller_of(request);
     q    record;
     done jsonb;
@@ -855,9 +862,10 @@ $$;
 COMMENT ON FUNCTION steward.may_override(uuid, uuid, text, public.work_item_type, boolean) IS
     'whether the caller leads the unit that a work item is to go to, and those that it may come from';
 
-CREATE FUNCTION steward.answer_assignments_manual_override(request jsonb, OUT status int, OUT body jsonb)
+CREATE FUNCTION steward.answer_assignments_manual_override(given jsonb, OUT status int, OUT body jsonb)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    request jsonb := steward.request_check('assignments_manual_override', given);
     me   steward.caller := steward.caller_of(request);
     q    record;
     unit uuid;
@@ -893,9 +901,10 @@ COMMENT ON FUNCTION steward.answer_assignments_manual_override(jsonb) IS
     'gives a work item to whom a supervisor, within the unit, or an administrator says, whatever the limits say';
 GRANT EXECUTE ON FUNCTION steward.answer_assignments_manual_override(jsonb) TO authenticated, service_role;
 
-CREATE FUNCTION steward.answer_assignments_update_status(request jsonb, OUT status int, OUT body jsonb)
+CREATE FUNCTION steward.answer_assignments_update_status(given jsonb, OUT status int, OUT body jsonb)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    request jsonb := steward.request_check('assignments_update_status', given);
     me      steward.caller := steward.caller_of(request, member => false);
     q       record;
     a       public.assignments;
@@ -948,9 +957,10 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION steward.escalation_told(jsonb, text) IS 'what the functions about escalations returned, as an answer';
 
-CREATE FUNCTION steward.answer_assignments_escalate(request jsonb, OUT status int, OUT body jsonb)
+CREATE FUNCTION steward.answer_assignments_escalate(given jsonb, OUT status int, OUT body jsonb)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    request jsonb := steward.request_check('assignments_escalate', given);
     me steward.caller := steward.caller_of(request, member => false);
 BEGIN
     status := 200;
@@ -963,9 +973,10 @@ END $$;
 COMMENT ON FUNCTION steward.answer_assignments_escalate(jsonb) IS 'escalates an assignment, for its assignee or whoever leads the unit';
 GRANT EXECUTE ON FUNCTION steward.answer_assignments_escalate(jsonb) TO authenticated, service_role;
 
-CREATE FUNCTION steward.answer_queue_escalate(request jsonb, OUT status int, OUT body jsonb)
+CREATE FUNCTION steward.answer_queue_escalate(given jsonb, OUT status int, OUT body jsonb)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    request jsonb := steward.request_check('queue_escalate', given);
     me steward.caller := steward.caller_of(request, member => false);
 BEGIN
     status := 200;
@@ -979,9 +990,10 @@ COMMENT ON FUNCTION steward.answer_queue_escalate(jsonb) IS
     'escalates an item that waits for want of capacity, for whoever asked for it or leads where it waits';
 GRANT EXECUTE ON FUNCTION steward.answer_queue_escalate(jsonb) TO authenticated, service_role;
 
-CREATE FUNCTION steward.answer_escalations_acknowledge(request jsonb, OUT status int, OUT body jsonb)
+CREATE FUNCTION steward.answer_escalations_acknowledge(given jsonb, OUT status int, OUT body jsonb)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    request jsonb := steward.request_check('escalations_acknowledge', given);
     me steward.caller := steward.caller_of(request, member => false);
 BEGIN
     status := 200;
@@ -993,9 +1005,10 @@ COMMENT ON FUNCTION steward.answer_escalations_acknowledge(jsonb) IS
     'acknowledges or resolves an escalation, for its recipient or whoever leads the unit; a second time is no error and changes nothing';
 GRANT EXECUTE ON FUNCTION steward.answer_escalations_acknowledge(jsonb) TO authenticated, service_role;
 
-CREATE FUNCTION steward.answer_staff_availability(request jsonb, OUT status int, OUT body jsonb)
+CREATE FUNCTION steward.answer_staff_availability(given jsonb, OUT status int, OUT body jsonb)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    request jsonb := steward.request_check('staff_availability', given);
     me     steward.caller;
     q      record;
     person uuid;

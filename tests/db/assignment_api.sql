@@ -2,7 +2,7 @@
 
 \ir setup.psql
 
-SELECT plan(645);
+SELECT plan(651);
 
 CREATE FUNCTION pg_temp.call(who uuid, operation text, request jsonb DEFAULT '{}', role text DEFAULT 'authenticated',
                              OUT status int, OUT headers jsonb, OUT body jsonb) LANGUAGE plpgsql AS $$
@@ -558,6 +558,55 @@ SELECT is(string_agg(concat_ws(' ', operation, field, given, '->', answer), E'\n
 SELECT is(string_agg(DISTINCT concat_ws(' ', operation, field, given, '->', answer), E'\n'), NULL, 'in words that name the field') FROM judged WHERE position(field IN answer) = 0 AND answer !~ 'there is no skill';
 SELECT cmp_ok(max(length(answer)), '<', 300, 'and in few') FROM judged;
 SELECT is(count(*), 0::bigint, 'none of them did anything') FROM assignments WHERE work_item_id LIKE 'v-%';
+
+-- ---------------------------------------------------------------- past the operation
+-- A user may call the answer itself, which says what the operation would, whatever the
+-- request lacks.  All of it is undone.
+CREATE FUNCTION pg_temp.outcome(who uuid, query text, request jsonb) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    answer text;
+    state  text;
+    field  text;
+    words  text;
+BEGIN
+    PERFORM set_config('request.jwt.claims', jsonb_build_object('sub', who)::text, true);
+    SET LOCAL ROLE authenticated;
+    EXECUTE query INTO answer USING request;
+    RESET ROLE;
+    RAISE SQLSTATE 'ZZ000';
+EXCEPTION
+    WHEN SQLSTATE 'ZZ000' THEN
+        RETURN answer;
+    WHEN OTHERS THEN
+        RESET ROLE;
+        GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, field = COLUMN_NAME, words = MESSAGE_TEXT;
+        RETURN CASE WHEN state LIKE 'PT___' THEN right(state, 3) WHEN words = 'insufficient permissions' THEN '403'
+                    WHEN state IN ('22023', '23503', '23514') AND field <> '' THEN '400' ELSE state || ' ' || words END;
+END $$;
+INSERT INTO valid VALUES ('health_assignment_engine', '{}');
+SELECT pg_temp.give(:'ann', 'v-3')
+\gset
+CREATE TEMPORARY TABLE asked AS
+SELECT v.operation, p.name, r.request, pg_temp.outcome(p.who, format('SELECT status FROM api.%I($1)', v.operation), r.request) AS told,
+       pg_temp.outcome(p.who, format('SELECT status FROM steward.%I($1)', 'answer_' || v.operation), r.request) AS told_directly
+  FROM (SELECT x.operation, x.request FROM valid x
+        UNION ALL
+        SELECT x.operation, x.request || '{"work_item_id": "v-3", "reassign": true}' || jsonb_build_object('assignee_id', :'tim') FROM valid x WHERE x.operation = 'assignments_manual_override') v,
+       -- With every field, and then without each, and with nothing at all.
+       LATERAL (SELECT jsonb_object_agg(f.field, f.fallback) || v.request AS request FROM steward.api_field f WHERE f.operation IN (v.operation, '*')) w,
+       LATERAL (SELECT w.request - f.field AS request FROM steward.api_field f WHERE f.operation IN (v.operation, '*')
+                UNION ALL SELECT w.request || jsonb_build_object(f.field, NULL) FROM steward.api_field f WHERE f.operation IN (v.operation, '*')
+                UNION ALL SELECT unnest(ARRAY[v.request, w.request, '{}', '[]', '7', NULL])) r,
+       (VALUES (:'tim'::uuid, 'staff'), (:'sue', 'a supervisor'), (:'ada', 'an administrator'), (:'eve', 'another organisation''s')) p(who, name);
+SELECT cmp_ok(count(*), '>', 500::bigint, 'every request without each field'), cmp_ok(count(DISTINCT operation), '=', 12::bigint, 'of every operation') FROM asked;
+SELECT is(string_agg(concat_ws(' ', operation, name, request, '->', told_directly, 'and not', told), E'\n'), NULL, 'the answer says what the operation does')
+  FROM asked WHERE told_directly IS DISTINCT FROM told;
+SELECT is(string_agg(concat_ws(' ', operation, name, request, '->', told_directly), E'\n'), NULL, 'and refuses clearly') FROM asked WHERE told_directly !~ '^[245]\d\d$';
+SELECT is(pg_temp.outcome(:'sue', 'SELECT status FROM steward.answer_assignments_manual_override($1)',
+              jsonb_build_object('work_item_id', 'v-3', 'work_item_type', 'ticket', 'assignee_id', :'tim', 'override_reason', 'because I say')), '409',
+          'what is another unit''s is not taken by a request that does not say whether to take it');
+SELECT is(assignee_id, :'ann', 'and stays where it is') FROM assignments WHERE work_item_id = 'v-3';
+UPDATE assignments SET status = 'cancelled' WHERE work_item_id = 'v-3';
 SELECT is((d).body ->> 'field', f.field, format('%s: a bad %s is named as the field', v.operation, f.field))
   FROM valid v JOIN steward.api_field f USING (operation), pg_temp.call(:'ada', v.operation, v.request || jsonb_build_object(f.field, '{"a": 1}'::jsonb)) d;
 SELECT is((d).status || ' ' || ((d).body ->> 'field'), '400 request', format('%s of %s is a bad request', o, COALESCE(r::text, 'nothing')))
