@@ -8,6 +8,7 @@ DROP FUNCTION steward.queue_raise(public.assignment_queue, uuid, text);
 DROP FUNCTION steward.escalate(uuid, public.escalation_reason, uuid, text);
 DROP FUNCTION steward.escalation_beyond(uuid, uuid, uuid, uuid);
 DROP FUNCTION steward.must_be_allowed(boolean, uuid);
+DROP FUNCTION steward.may_settle(uuid, uuid, uuid, uuid);
 DROP FUNCTION steward.may_lead(uuid, uuid);
 DROP FUNCTION steward.escalation_said(text, public.escalation_events, jsonb);
 DROP FUNCTION steward.escalation_notify(text, uuid, public.escalation_events, text, uuid[]);

@@ -793,6 +793,14 @@ $$;
 COMMENT ON FUNCTION steward.may_lead(uuid, uuid) IS
     'whether the user of the claims leads a unit, or without a unit anything in the organisation; the backend without claims may all';
 
+-- Who asked for a queued item has broken no promise.
+CREATE FUNCTION steward.may_settle(organization uuid, unit uuid, recipient uuid, late uuid) RETURNS boolean
+    LANGUAGE sql STABLE AS $$
+    SELECT recipient = auth.uid() OR ((late = auth.uid()) IS NOT TRUE AND steward.may_lead(organization, unit))
+$$;
+COMMENT ON FUNCTION steward.may_settle(uuid, uuid, uuid, uuid) IS
+    'whether the user of the claims may answer an escalation: its recipient, or who leads the unit and is not the one whose work it is about';
+
 CREATE FUNCTION steward.must_be_allowed(allowed boolean, organization uuid) RETURNS boolean
     LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -970,13 +978,15 @@ DECLARE
 BEGIN
     SELECT * INTO e FROM public.escalation_events x
      WHERE x.id = escalation
-       AND steward.must_be_allowed(x.escalated_to_id = auth.uid() OR steward.may_lead(x.organization_id, x.unit_id), x.organization_id)
+       AND steward.must_be_allowed(steward.may_settle(x.organization_id, x.unit_id, x.escalated_to_id,
+               CASE WHEN x.assignment_id IS NOT NULL THEN x.escalated_from_id END), x.organization_id)
        FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         -- What it was about is archived, and nobody has said yet that it is settled.
         SELECT (jsonb_populate_record(NULL::public.escalation_events, to_jsonb(x))).* INTO e FROM public.escalation_events_archive x
          WHERE x.id = escalation
-           AND steward.must_be_allowed(x.escalated_to_id = auth.uid() OR steward.may_lead(x.organization_id, x.unit_id), x.organization_id)
+           AND steward.must_be_allowed(steward.may_settle(x.organization_id, x.unit_id, x.escalated_to_id,
+                   CASE WHEN x.assignment_id IS NOT NULL THEN x.escalated_from_id END), x.organization_id)
            FOR NO KEY UPDATE;
     END IF;
     IF NOT FOUND THEN
@@ -1003,7 +1013,7 @@ BEGIN
     RETURN steward.escalation_said(CASE WHEN resolve THEN 'resolved' ELSE 'acknowledged' END, e);
 END $$;
 COMMENT ON FUNCTION steward.escalation_answer(uuid, uuid, boolean, text) IS
-    'acknowledges or resolves an escalation, an archived one too, once each, for its recipient or whoever leads the unit';
+    'acknowledges or resolves an escalation, an archived one too, once each, for its recipient or whoever else leads the unit';
 GRANT EXECUTE ON FUNCTION steward.escalate(uuid, public.escalation_reason, uuid, text), steward.queue_escalate(uuid, uuid, text),
     steward.escalation_answer(uuid, uuid, boolean, text) TO authenticated, service_role;
 

@@ -13,7 +13,7 @@ BEGIN
         'steward.escalate(uuid, public.escalation_reason, uuid, text)', 'steward.queue_escalate(uuid, uuid, text)',
         'steward.queue_raise(public.assignment_queue, uuid, text)', 'steward.queue_exhausted()',
         'steward.escalation_answer(uuid, uuid, boolean, text)', 'steward.may_lead(uuid, uuid)',
-        'steward.must_be_allowed(boolean, uuid)');
+        'steward.must_be_allowed(boolean, uuid)', 'steward.may_settle(uuid, uuid, uuid, uuid)');
     PERFORM steward.require('trigger', 'public.staff_profiles.sla_wake', 'public.assignment_queue.queue_exhausted', 'public.assignment_queue.sla_wake');
     IF NOT has_function_privilege('steward_worker', 'steward.sla_turn(text, int)', 'EXECUTE') THEN
         RAISE EXCEPTION 'steward_worker may not call sla_turn';

@@ -1002,7 +1002,7 @@ BEGIN
       INTO body FROM jsonb_to_record(request) AS r(escalation_id uuid, resolve boolean, notes text);
 END $$;
 COMMENT ON FUNCTION steward.answer_escalations_acknowledge(jsonb) IS
-    'acknowledges or resolves an escalation, for its recipient or whoever leads the unit; a second time is no error and changes nothing';
+    'acknowledges or resolves an escalation, for its recipient or whoever leads the unit, but for the one whose work it is about; a second time is no error and changes nothing';
 GRANT EXECUTE ON FUNCTION steward.answer_escalations_acknowledge(jsonb) TO authenticated, service_role;
 
 CREATE FUNCTION steward.answer_staff_availability(given jsonb, OUT status int, OUT body jsonb)

@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir staff.psql
 
-SELECT plan(88);
+SELECT plan(96);
 
 SELECT pg_temp.unit('home', 100), pg_temp.unit('other', 100), pg_temp.unit('top', 100), pg_temp.skills('a', 'b', 'c');
 UPDATE organizational_units SET parent_unit_id = md5('unit top')::uuid WHERE name_en IN ('home', 'other');
@@ -234,6 +234,27 @@ SET steward.clock_offset = '91 days';
 SELECT steward.job_escalation_cleanup(steward.now());
 SELECT is(count(*), 0::bigint, 'so that it leaves one day') FROM escalation_events_archive;
 RESET steward.clock_offset;
+ROLLBACK;
+
+-- Nobody settles the own breach, whomever he leads; what waits is nobody's breach.
+BEGIN;
+SELECT pg_temp.staff('ann', 'home', '{a}'), pg_temp.lead('sue', 'home'), pg_temp.lead('second', 'home'), pg_temp.lead('root', 'top', 'admin'), pg_temp.lead('other', 'top', 'admin');
+INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority, assigned_at) SELECT 'late ' || i, 'ticket', md5('staff sue')::uuid, 'urgent', steward.now() - interval '3 h' FROM generate_series(1, 3) i;
+INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, priority, requested_by, target_unit_id) VALUES ('waits', 'ticket', pg_temp.skills('b'), 'normal', md5('staff sue')::uuid, md5('unit home')::uuid);
+SELECT pg_temp.as_user('sue', format('SELECT steward.queue_escalate(%L)', id)) FROM assignment_queue \g /dev/null
+SELECT sla_check_and_escalate() \g /dev/null
+INSERT INTO escalation_events (assignment_id, escalated_from_id, escalated_to_id, reason) SELECT id, assignee_id, md5('staff sue')::uuid, 'manual' FROM assignments WHERE work_item_id = 'late 3';
+DELETE FROM assignments WHERE work_item_id = 'late 2';
+CREATE FUNCTION pg_temp.settled(by text, item text, whose text, why escalation_reason DEFAULT 'sla_breach') RETURNS text LANGUAGE sql AS $$
+    SELECT pg_temp.as_user(by, format('SELECT c.status::text FROM api.escalations_acknowledge(%L) c', jsonb_build_object('escalation_id', e.id, 'resolve', true)))
+      FROM (SELECT id, work_item_id, reason, escalated_from_id FROM escalation_events UNION ALL SELECT id, work_item_id, reason, escalated_from_id FROM escalation_events_archive) e
+     WHERE e.work_item_id = item AND e.reason = why AND e.escalated_from_id = md5('staff ' || whose)::uuid
+$$;
+SELECT is(pg_temp.settled('sue', item, 'sue'), '403', format('a supervisor does not settle the own breach: %s', item)),
+       is(pg_temp.settled('ann', item, 'sue'), '403', 'nor does staff'), is(pg_temp.settled(by, item, 'sue'), '200', format('but %s does', by))
+  FROM (VALUES ('late 1', 'second'), ('late 2', 'other')) v(item, by);
+SELECT is(pg_temp.settled('sue', 'late 3', 'sue', 'manual'), '200', 'unless she is named as its recipient');
+SELECT is(pg_temp.settled('sue', 'waits', 'sue', 'capacity_exhaustion'), '200', 'who asked for what waits has broken no promise');
 ROLLBACK;
 
 -- Open work comes along to a new unit only where there is room for it.
