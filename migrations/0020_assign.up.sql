@@ -451,6 +451,8 @@ DECLARE
     a       public.assignments;
     q       public.assignment_queue;
     existed boolean;
+    kept    boolean;
+    review  text;
     wip     text;
     warning text;
     absence text;
@@ -469,7 +471,9 @@ BEGIN
      WHERE x.organization_id = organization AND x.work_item_id = work_item AND x.work_item_type = kind
        AND x.status IN ('assigned', 'in_progress') FOR NO KEY UPDATE;
     existed := FOUND;
-    IF existed AND (NOT reassign OR a.assignee_id = assignee) THEN
+    kept := existed AND a.assignee_id = assignee;
+    review := CASE WHEN kept THEN a.review_reason END;
+    IF existed AND (reassign IS NOT TRUE OR (kept AND NOT a.needs_review)) THEN
         RETURN steward.assignment_answer(a, 'conflict');
     END IF;
 
@@ -498,7 +502,13 @@ BEGIN
         q.breached_at := NULL;
         q.escalation_recipient_id := NULL;
     END IF;
-    IF existed THEN
+    IF kept THEN
+        -- Whoever leads has looked, and it stays where it is: nothing begins anew.
+        UPDATE public.assignments x
+           SET assigned_by = actor, override_reason = assign_override.override_reason,
+               priority = COALESCE(assign_override.priority, x.priority), needs_review = false, review_reason = NULL, flagged_at = NULL
+         WHERE x.id = a.id RETURNING * INTO a;
+    ELSIF existed THEN
         UPDATE public.assignments x
            SET assignee_id = assignee, assigned_at = steward.now(), assigned_by = actor, reassigned_from = a.assignee_id,
                override_reason = assign_override.override_reason, reassignment_reason = assign_override.override_reason,
@@ -516,13 +526,14 @@ BEGIN
     INSERT INTO public.assignment_history (organization_id, unit_id, assignment_id, work_item_id, action, actor_id, detail)
     VALUES (organization, a.unit_id, a.id, work_item, 'assignment_manual_override', actor,
             jsonb_build_object('work_item_id', work_item, 'work_item_type', kind, 'assignee_id', assignee,
-                               'reason', assign_override.override_reason, 'warning', NULLIF(concat_ws('; ', warning, absence), ''), 'wip', wip));
-    RETURN steward.assignment_answer(a, CASE WHEN existed THEN 'reassigned' ELSE 'assigned' END)
+                               'reason', assign_override.override_reason, 'warning', NULLIF(concat_ws('; ', warning, absence), ''), 'wip', wip)
+            || jsonb_strip_nulls(jsonb_build_object('reviewed', review)));
+    RETURN steward.assignment_answer(a, CASE WHEN kept THEN 'reviewed' WHEN existed THEN 'reassigned' ELSE 'assigned' END)
         || jsonb_build_object('assigned_by', actor, 'override_reason', a.override_reason)
         || jsonb_strip_nulls(jsonb_build_object('capacity_warning', warning, 'availability_warning', absence));
 END $$;
 COMMENT ON FUNCTION steward.assign_override(uuid, text, public.work_item_type, uuid, public.priority_level, text, uuid, uuid[], boolean) IS
-    'gives a work item to somebody whatever the limits and whoever is away, and says so; an item that is active elsewhere only when told to reassign';
+    'gives a work item to somebody whatever the limits and whoever is away, and says so; an item that is active only when told to reassign, which for whoever has it already settles a review, and else is a conflict';
 GRANT EXECUTE ON FUNCTION steward.assign_override(uuid, text, public.work_item_type, uuid, public.priority_level, text, uuid, uuid[], boolean)
     TO service_role;
 

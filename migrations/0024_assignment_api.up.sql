@@ -66,7 +66,7 @@ SELECT f.operation, row_number() OVER (), f.field, f.kind, f.required, f.low, f.
     ('assignments_manual_override', 'override_reason', 'text', true, 10, 500, NULL, NULL, NULL, 'why; kept in the history'),
     ('assignments_manual_override', 'priority', 'word', false, NULL, NULL, 'priority', NULL, 'Invalid priority: ', 'how urgent it is; else as it was, else normal'),
     ('assignments_manual_override', 'required_skills', 'names', false, 1, 100, NULL, NULL, NULL, 'the skills it needs, by id or by name'),
-    ('assignments_manual_override', 'reassign', 'flag', false, NULL, NULL, NULL, 'false', NULL, 'true: take it from whoever has it'),
+    ('assignments_manual_override', 'reassign', 'flag', false, NULL, NULL, NULL, 'false', NULL, 'true: take it from whoever has it; who has it already keeps it, and its review is settled'),
 
     ('assignments_queue', 'priority', 'word', false, NULL, NULL, 'priority', NULL, 'Invalid priority: ', 'only these'),
     ('assignments_queue', 'work_item_type', 'word', false, NULL, NULL, 'type', NULL, 'Invalid work item type: ', 'only these'),

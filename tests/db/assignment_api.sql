@@ -2,7 +2,7 @@
 
 \ir setup.psql
 
-SELECT plan(651);
+SELECT plan(671);
 
 CREATE FUNCTION pg_temp.call(who uuid, operation text, request jsonb DEFAULT '{}', role text DEFAULT 'authenticated',
                              OUT status int, OUT headers jsonb, OUT body jsonb) LANGUAGE plpgsql AS $$
@@ -129,6 +129,23 @@ SELECT is((d).status, 409, 'an item that somebody has is a conflict'), is((d).bo
   FROM pg_temp.override(:'ada', 'o-2', :'tara') d;
 SELECT is((d).status, 403, 'a supervisor takes nothing from another unit') FROM pg_temp.override(:'sue', 'o-2', :'tara', '{"reassign": true}') d;
 SELECT is((d).status, 200, 'an administrator does, when told to'), is((d).body ->> 'reassigned', 'true', 'and it is said') FROM pg_temp.override(:'ada', 'o-2', :'tara', '{"reassign": "true"}') d;
+-- What was flagged for review stays where it is when whoever leads says so.
+BEGIN;
+SELECT pg_temp.give(:'tara', 'o-flagged', urgency => 'high', age => '1 hour') AS flagged
+\gset
+UPDATE assignments SET needs_review = true, review_reason = 'staff on leave', flagged_at = steward.now(), override_reason = 'as before' WHERE id = :'flagged';
+SELECT is((d).status, 409, 'a flagged item is a conflict, too') FROM pg_temp.override(:'sue', 'o-flagged', :'tara') d;
+SELECT is((d).status, 403, 'which another unit''s supervisor does not settle') FROM pg_temp.override(:'sam', 'o-flagged', :'tara', '{"reassign": true}') d;
+SELECT ok(needs_review, 'it waits for somebody to decide') FROM assignments WHERE id = :'flagged';
+SELECT is((d).status, 200, 'the unit''s does'), is((d).body ->> 'assignment_id', :'flagged', 'it is the same assignment'), is((d).body -> 'needs_review', 'false', 'without the flag'),
+       is((d).body -> 'reassigned', 'false', 'nobody else has it'), is((d).body ->> 'override_by', :'sue', 'by whom is told'), is((d).body ->> 'override_reason', 'she knows this customer', 'and why')
+  FROM pg_temp.override(:'sue', 'o-flagged', :'tara', '{"reassign": true}') d;
+SELECT is(num_nonnulls(review_reason, flagged_at), 0, 'nothing of the flag is left'), is(assignee_id, :'tara', 'the assignee is the same'), is(sla_deadline, assigned_at + interval '24 hours', 'and so is the promise'),
+       is(steward.now() - assigned_at, interval '1 hour', 'which began when it did'), is(reassigned_from, NULL, 'it came from nobody'), is(priority::text, 'high', 'and is as urgent') FROM assignments WHERE id = :'flagged';
+SELECT is(action, 'assignment_manual_override', 'the history knows'), is(actor_id, :'sue', 'who'), is(detail ->> 'reason', 'she knows this customer', 'why'), is(detail ->> 'reviewed', 'staff on leave', 'and what about')
+  FROM assignment_history WHERE assignment_id = :'flagged' ORDER BY id DESC LIMIT 1;
+SELECT is((d).status, 409, 'once it is settled it is a conflict again') FROM pg_temp.override(:'sue', 'o-flagged', :'tara', '{"reassign": true}') d;
+ROLLBACK;
 SELECT is((d).status, 403, 'staff override nothing'), matches((d).body ->> 'error', 'Insufficient permissions', 'in these words'), is((d).body ->> 'code', 'INSUFFICIENT_PERMISSIONS', 'with this code')
   FROM pg_temp.override(:'tim', 'o-3', :'tim') d;
 SELECT is((d).status, 403, 'a supervisor gives no work to another unit') FROM pg_temp.override(:'sue', 'o-3', :'ann') d;
