@@ -17,6 +17,7 @@ DROP TRIGGER assignment_archive ON public.assignments;
 DROP TABLE public.escalation_events_archive;
 DROP TABLE public.assignments_archive;
 DROP TABLE public.escalation_events;
+DROP FUNCTION steward.gone_units();
 DROP FUNCTION steward.led_people();
 DROP FUNCTION steward.assignment_stays();
 DROP FUNCTION steward.assignment_archive();

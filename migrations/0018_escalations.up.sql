@@ -185,14 +185,36 @@ END $$;
 COMMENT ON FUNCTION steward.led_people() IS 'the users of the units in which the user of the claims is supervisor';
 GRANT EXECUTE ON FUNCTION steward.led_people() TO authenticated;
 
+-- Escalations of what waited keep the unit it waited for.  To name such units, and not
+-- the organisation, keeps the policy on an index for everybody.  The walk steps from one
+-- unit to the next, and only for administrators.
+CREATE FUNCTION steward.gone_units() RETURNS uuid[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+BEGIN
+    IF steward.led_organizations('admin') = '{}' THEN
+        RETURN '{}';
+    END IF;
+    RETURN COALESCE((
+        WITH RECURSIVE named (unit) AS (
+            (SELECT e.unit_id FROM public.escalation_events e ORDER BY e.unit_id LIMIT 1)
+            UNION ALL
+            SELECT (SELECT e.unit_id FROM public.escalation_events e WHERE e.unit_id > n.unit ORDER BY e.unit_id LIMIT 1)
+              FROM named n WHERE n.unit IS NOT NULL)
+        SELECT array_agg(n.unit) FROM named n
+         WHERE n.unit IS NOT NULL AND NOT EXISTS (SELECT FROM public.organizational_units u WHERE u.id = n.unit)), '{}');
+END $$;
+COMMENT ON FUNCTION steward.gone_units() IS 'for administrators, the units that escalations name and that are gone, of whatever organisation';
+GRANT EXECUTE ON FUNCTION steward.gone_units() TO authenticated;
+
 SELECT steward.protect('public.escalation_events');
 CREATE POLICY visible ON public.escalation_events FOR SELECT TO authenticated
     USING (escalated_to_id = (SELECT auth.uid()) OR escalated_from_id = (SELECT auth.uid())
            OR unit_id = ANY ((SELECT steward.visible_units())::uuid[])
            OR (escalated_to_id = ANY ((SELECT steward.led_people())::uuid[])
                AND organization_id = ANY ((SELECT steward.led_organizations('supervisor'))::uuid[]))
-           OR (unit_id IS NULL AND organization_id = ANY ((SELECT steward.led_organizations('admin'))::uuid[])));
-COMMENT ON POLICY visible ON public.escalation_events IS 'both sides, supervisors what comes from their unit or goes to its people, administrators their organisation''s';
+           OR ((unit_id IS NULL OR unit_id = ANY ((SELECT steward.gone_units())::uuid[]))
+               AND organization_id = ANY ((SELECT steward.led_organizations('admin'))::uuid[])));
+COMMENT ON POLICY visible ON public.escalation_events IS 'both sides, supervisors what comes from their unit or goes to its people, administrators their organisation''s, of units that are gone, too';
 SELECT steward.protect('public.assignments_archive');
 CREATE POLICY visible ON public.assignments_archive FOR SELECT TO authenticated
     USING (assignee_id = (SELECT auth.uid()) OR unit_id = ANY ((SELECT steward.visible_units())::uuid[])
@@ -205,7 +227,7 @@ CREATE POLICY visible ON public.escalation_events_archive FOR SELECT TO authenti
            OR (escalated_to_id = ANY ((SELECT steward.led_people())::uuid[])
                AND organization_id = ANY ((SELECT steward.led_organizations('supervisor'))::uuid[]))
            OR organization_id = ANY ((SELECT steward.led_organizations('admin'))::uuid[]));
-COMMENT ON POLICY visible ON public.escalation_events_archive IS 'as of escalation_events; of a unit that is gone, administrators their organisation''s';
+COMMENT ON POLICY visible ON public.escalation_events_archive IS 'as of escalation_events';
 GRANT SELECT ON public.escalation_events, public.assignments_archive, public.escalation_events_archive TO authenticated;
 -- Only the triggers and retention, which act as the owner, write the archive.
 REVOKE INSERT, UPDATE, DELETE ON public.assignments_archive, public.escalation_events_archive FROM service_role;

@@ -2,7 +2,7 @@ DO $$
 BEGIN
     PERFORM steward.require('row security', 'public.escalation_events', 'public.assignments_archive',
         'public.escalation_events_archive');
-    PERFORM steward.require('function', 'steward.led_people()');
+    PERFORM steward.require('function', 'steward.led_people()', 'steward.gone_units()');
     PERFORM steward.require('trigger', 'public.escalation_events.escalation_check',
         'public.escalation_events.escalation_organization_exists',
         'public.escalation_events.escalation_lifecycle', 'public.assignments.assignment_archive', 'public.assignments.assignment_stays');

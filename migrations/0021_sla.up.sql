@@ -788,7 +788,8 @@ CREATE FUNCTION steward.may_lead(organization uuid, unit uuid) RETURNS boolean
     LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN auth.uid() IS NULL THEN steward.is_backend()
                 WHEN unit IS NULL THEN organization = ANY (steward.led_organizations())
-                ELSE unit = ANY (steward.visible_units()) END
+                -- An administrator also what a unit left that is gone.
+                ELSE unit = ANY (steward.visible_units()) OR organization = ANY (steward.led_organizations('admin')) END
 $$;
 COMMENT ON FUNCTION steward.may_lead(uuid, uuid) IS
     'whether the user of the claims leads a unit, or without a unit anything in the organisation; the backend without claims may all';

@@ -5,7 +5,7 @@
 \ir setup.psql
 \ir assignments.psql
 
-SELECT plan(278);
+SELECT plan(290);
 
 INSERT INTO organizations (name) VALUES ('another') RETURNING id AS another
 \gset
@@ -215,6 +215,24 @@ SELECT is(array_agg(g.table_name || ' ' || g.privilege_type), NULL, 'and no righ
 SELECT is(array_agg(format('%s %s', t, w)), NULL, 'the archive and the history are written by the engine alone; the backend adds to the history')
   FROM unnest('{assignments_archive,escalation_events_archive,assignment_history}'::text[]) t, unnest('{INSERT,UPDATE,DELETE,TRUNCATE}'::text[]) w
  WHERE has_table_privilege('service_role', t, w) AND (t, w) <> ('assignment_history', 'INSERT');
+-- What waited for a unit that is gone is an administrator's, too, to see and to settle.
+BEGIN;
+SELECT pg_temp.unit('closed') AS closed, pg_temp.unit('closed abroad', 20, NULL, :'another') AS closed_abroad, pg_temp.staff(pg_temp.unit('attic'), '{}', 'admin') AS abe
+\gset
+UPDATE staff_profiles SET availability_status = 'unavailable' WHERE user_id = :'ada';
+INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, priority, target_unit_id, requested_by, created_at)
+VALUES ('left', 'ticket', '{}', 'urgent', :'closed', :'ann', steward.now() - interval '3 h'), ('left abroad', 'ticket', '{}', 'urgent', :'closed_abroad', :'zoe', steward.now() - interval '3 h');
+SELECT sla_check_and_escalate() \g /dev/null
+DELETE FROM organizational_units WHERE id IN (:'closed', :'closed_abroad');
+SELECT is(pg_temp.sees(json_build_object('sub', who)::text, 'escalation_events WHERE work_item_id LIKE ''left%'''), n::bigint, format('what waited for a unit that is gone: for %s', whose))
+  FROM (VALUES (:'abe'::uuid, 'the administrator it was told to', 1), (:'ada', 'any other', 1), (:'ann', 'who asked', 1), (:'sam', 'a supervisor', 0), (:'ben', 'a colleague', 0), (:'zed', 'one of elsewhere', 1)) v(who, whose, n);
+SELECT is(pg_temp.sees(json_build_object('sub', :'ada')::text, 'escalation_events WHERE work_item_id = ''left abroad'''), 0::bigint, 'but not of elsewhere');
+SELECT is(pg_temp.says(json_build_object('sub', :'ada')::text, '(SELECT c.body #>> ''{summary,total_escalations}'' FROM api.escalations_report(''{}'') c)'),
+          (SELECT sum(n)::text FROM (SELECT count(*) AS n FROM escalation_events WHERE organization_id = pg_temp.home() UNION ALL SELECT count(*) FROM escalation_events_archive WHERE organization_id = pg_temp.home()) e), 'it is reported');
+SELECT is(pg_temp.says(json_build_object('sub', who)::text, format('(SELECT c.status FROM api.escalations_acknowledge(%L) c)', jsonb_build_object('escalation_id', e.id, 'resolve', true))), status, format('%s settles it: %s', whose, status))
+  FROM escalation_events e, (VALUES (:'sam'::uuid, 'a supervisor', '403'), (:'zed', 'one of elsewhere', '404'), (:'ada', 'any administrator', '200')) v(who, whose, status) WHERE e.work_item_id = 'left';
+ROLLBACK;
+
 SELECT is(array_agg(c.oid::regclass::text), NULL, 'a worker reads and writes no table, only by functions and the views that it was given')
   FROM pg_class c, unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE}'::text[]) w
  WHERE c.relkind IN ('r', 'p', 'm') AND c.relnamespace = ANY ('{public,steward,auth,api}'::regnamespace[]) AND has_table_privilege('steward_worker', c.oid, w);
@@ -227,8 +245,7 @@ INSERT INTO staff_profiles (organization_id, user_id, unit_id, role) SELECT pg_t
 INSERT INTO assignments (organization_id, work_item_id, work_item_type, assignee_id, unit_id, sla_started_at, warn_at, sla_deadline, priority, status)
 SELECT pg_temp.home(), 'big-' || n, 'ticket', md5('u' || 1 + n % 5000)::uuid, md5('unit' || (1 + n % 5000) % 250)::uuid, now(), now() + interval '1 day', now() + n * interval '1 minute', 'normal', 'assigned' FROM generate_series(1, 50000) n;
 INSERT INTO escalation_events (organization_id, assignment_id, work_item_id, work_item_type, unit_id, escalated_from_id, escalated_to_id, reason, sla_deadline)
-SELECT organization_id, id, work_item_id, work_item_type, unit_id, assignee_id, md5('u1')::uuid, 'manual', NULL FROM assignments WHERE work_item_id LIKE 'big-%' AND assignee_id <> md5('u1')::uuid;
-UPDATE escalation_events SET escalated_to_id = md5('u' || 1 + abs(hashtext(work_item_id)) % 5000)::uuid WHERE work_item_id LIKE 'big-%';
+SELECT organization_id, id, work_item_id, work_item_type, unit_id, assignee_id, md5('u' || 1 + abs(hashtext(work_item_id)) % 5000)::uuid, 'manual', NULL FROM assignments WHERE work_item_id LIKE 'big-%' AND assignee_id <> md5('u1')::uuid;
 INSERT INTO assignment_queue (organization_id, work_item_id, work_item_type, required_skills, target_unit_id, priority) SELECT pg_temp.home(), 'big-' || n, 'task', '{}', md5('unit' || n % 250)::uuid, 'low' FROM generate_series(1, 50000) n;
 SET session_replication_role = origin;
 ANALYZE assignments, staff_profiles, organizational_units, escalation_events, assignment_queue;
@@ -269,6 +286,7 @@ SELECT (10000, 'low', q.created_at, q.id)::steward.page_end AS deep FROM assignm
 \gset
 SELECT cmp_ok(pg_temp.blocks(who, format('SELECT steward.queue_walk(%L, %L, 250)', '{}', :'deep')), '<', 300, format('the queue of %s in its depth', name))
   FROM (VALUES (:'ada'::uuid, 'an administrator'), (md5('u7')::uuid, 'a supervisor')) w(who, name);
+SELECT cmp_ok(pg_temp.blocks(:'ada', 'SELECT steward.gone_units()'), '<', 2000, 'units that are gone are found by steps, not by reading');
 SELECT cmp_ok(pg_temp.blocks(md5('u777')::uuid, 'SELECT steward.work_walk(NULL, ''{assigned}'', ROW (0, ''low'', ''-infinity'', ''00000000-0000-0000-0000-000000000000'')::steward.page_end, 5)'), '<', 100, 'and the own work');
 
 SELECT * FROM finish();
