@@ -21,5 +21,6 @@ DROP FUNCTION steward.gone_units();
 DROP FUNCTION steward.led_people();
 DROP FUNCTION steward.assignment_stays();
 DROP FUNCTION steward.assignment_archive();
+DROP FUNCTION steward.queue_escalation_archive();
 DROP FUNCTION steward.escalation_lifecycle();
 DROP FUNCTION steward.escalation_check();

@@ -134,7 +134,7 @@ CREATE INDEX idx_escalation_archive_assignment ON public.escalation_events_archi
 CREATE INDEX idx_escalation_archive_date ON public.escalation_events_archive (escalated_at);
 CREATE INDEX idx_escalation_archive_cleanup ON public.escalation_events_archive (resolved_at)
     WHERE reason <> 'sla_breach' AND resolved_at IS NOT NULL;
-COMMENT ON TABLE public.escalation_events_archive IS 'the escalations of archived assignments; breaches of an SLA stay for ever';
+COMMENT ON TABLE public.escalation_events_archive IS 'the escalations of archived assignments and of items that left the queue; breaches of an SLA stay for ever';
 COMMENT ON INDEX public.idx_escalation_archive_assignment IS 'the escalations of an archived assignment';
 COMMENT ON INDEX public.idx_escalation_archive_date IS 'the report over long periods';
 COMMENT ON INDEX public.idx_escalation_archive_cleanup IS 'what retention removes';
@@ -155,6 +155,18 @@ COMMENT ON FUNCTION steward.assignment_archive() IS 'moves an assignment that is
 CREATE TRIGGER assignment_archive BEFORE DELETE ON public.assignments
     FOR EACH ROW EXECUTE FUNCTION steward.assignment_archive();
 COMMENT ON TRIGGER assignment_archive ON public.assignments IS 'no deletion takes history along';
+-- Those of a queued item outlive it, since it may have gone to somebody late; retention
+-- takes them when nobody waits for an answer any more.
+CREATE FUNCTION steward.queue_escalation_archive() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO public.escalation_events_archive SELECT OLD.* ON CONFLICT (id) DO NOTHING;
+    RETURN OLD;
+END $$;
+COMMENT ON FUNCTION steward.queue_escalation_archive() IS 'moves an escalation of a queued item that is deleted into the archive';
+CREATE TRIGGER queue_escalation_archive BEFORE DELETE ON public.escalation_events
+    FOR EACH ROW WHEN (OLD.queue_id IS NOT NULL) EXECUTE FUNCTION steward.queue_escalation_archive();
+COMMENT ON TRIGGER queue_escalation_archive ON public.escalation_events IS 'no retention takes a breach along';
 CREATE FUNCTION steward.assignment_stays() RETURNS trigger
     LANGUAGE plpgsql AS $$
 BEGIN

@@ -5,7 +5,8 @@ BEGIN
     PERFORM steward.require('function', 'steward.led_people()', 'steward.gone_units()');
     PERFORM steward.require('trigger', 'public.escalation_events.escalation_check',
         'public.escalation_events.escalation_organization_exists',
-        'public.escalation_events.escalation_lifecycle', 'public.assignments.assignment_archive', 'public.assignments.assignment_stays');
+        'public.escalation_events.escalation_lifecycle', 'public.escalation_events.queue_escalation_archive',
+        'public.assignments.assignment_archive', 'public.assignments.assignment_stays');
     PERFORM steward.require('relation', 'public.idx_escalation_once', 'public.idx_escalation_queue',
         'public.idx_escalation_to', 'public.idx_escalation_from', 'public.idx_escalation_unit', 'public.idx_escalation_date_reason',
         'public.idx_escalation_cleanup', 'public.idx_escalation_by', 'public.idx_escalation_archive_assignment',

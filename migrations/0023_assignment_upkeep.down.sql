@@ -49,4 +49,4 @@ ALTER TABLE steward.upkeep
     DROP CONSTRAINT upkeep_assignments_check,
     DROP COLUMN assignment_days, DROP COLUMN escalation_days, DROP COLUMN snapshot_days, DROP COLUMN history_days,
     DROP COLUMN passed_completed, DROP COLUMN passed_cancelled,
-    DROP COLUMN passed_escalations, DROP COLUMN passed_archived_escalations;
+    DROP COLUMN passed_escalations, DROP COLUMN passed_queue_escalations, DROP COLUMN passed_archived_escalations;

@@ -8,6 +8,7 @@ ALTER TABLE steward.upkeep
     ADD COLUMN passed_completed            int NOT NULL DEFAULT 0,
     ADD COLUMN passed_cancelled            int NOT NULL DEFAULT 0,
     ADD COLUMN passed_escalations          int NOT NULL DEFAULT 0,
+    ADD COLUMN passed_queue_escalations    int NOT NULL DEFAULT 0,
     ADD COLUMN passed_archived_escalations int NOT NULL DEFAULT 0,
     ADD CONSTRAINT upkeep_assignments_check
         CHECK (assignment_days > 0 AND escalation_days > 0 AND snapshot_days > 0 AND history_days > 0);
@@ -18,6 +19,7 @@ COMMENT ON COLUMN steward.upkeep.passed_completed IS
     'how many assignments with a completed_at could not be archived and are passed over, until the end is reached';
 COMMENT ON COLUMN steward.upkeep.passed_cancelled IS 'the same for those without';
 COMMENT ON COLUMN steward.upkeep.passed_escalations IS 'the same for escalations that could not be removed';
+COMMENT ON COLUMN steward.upkeep.passed_queue_escalations IS 'the same for those of queued items that could not be archived';
 COMMENT ON COLUMN steward.upkeep.passed_archived_escalations IS 'the same for archived ones';
 UPDATE steward.upkeep
    SET assignment_days = (q.content ->> 'assignment_days')::int, escalation_days = (q.content ->> 'escalation_days')::int,
@@ -70,21 +72,30 @@ DECLARE
     old    CONSTANT text := 'x.reason <> ''sla_breach'' AND x.resolved_at < $1 ORDER BY x.resolved_at FOR UPDATE SKIP LOCKED';
     keep   steward.upkeep;
     before timestamptz;
+    queued record;
     live   record;
     gone   record;
 BEGIN
     SELECT * INTO STRICT keep FROM steward.upkeep;
     before := steward.now() - make_interval(days => keep.escalation_days);
-    live := steward.prune_old('public.escalation_events', old, before, keep.batch, 20, keep.passed_escalations);
+    -- The trigger of escalations is what archives those of queued items: before they are old
+    -- where the item is gone, for those whom they name can then be deleted.
+    queued := steward.prune_old('public.escalation_events',
+        'x.queue_id IS NOT NULL AND (x.reason <> ''sla_breach'' AND x.resolved_at < $1
+          OR (x.resolved_at IS NOT NULL OR x.escalated_at < $1)
+             AND NOT EXISTS (SELECT FROM public.assignment_queue q WHERE q.id = x.queue_id))
+          ORDER BY x.queue_id FOR UPDATE SKIP LOCKED', before, keep.batch, 20, keep.passed_queue_escalations);
+    live := steward.prune_old('public.escalation_events', 'x.queue_id IS NULL AND ' || old, before, keep.batch, 20, keep.passed_escalations);
     gone := steward.prune_old('public.escalation_events_archive', old, before, keep.batch, 20, keep.passed_archived_escalations);
     UPDATE steward.upkeep u
-       SET passed_escalations = live.passed, passed_archived_escalations = gone.passed
-     WHERE (u.passed_escalations, u.passed_archived_escalations) <> (live.passed, gone.passed);
+       SET passed_escalations = live.passed, passed_queue_escalations = queued.passed, passed_archived_escalations = gone.passed
+     WHERE (u.passed_escalations, u.passed_queue_escalations, u.passed_archived_escalations) <> (live.passed, queued.passed, gone.passed);
     rows := live.pruned + gone.pruned;
-    message := concat_ws(', ', format('%s resolved escalations removed', rows), live.trouble, gone.trouble);
+    message := concat_ws(', ', format('%s resolved escalations removed', rows), NULLIF(queued.pruned, 0) || ' of the queue archived',
+                         queued.trouble, live.trouble, gone.trouble);
 END $$;
 COMMENT ON FUNCTION steward.job_escalation_cleanup(timestamptz) IS
-    'removes escalations that were resolved long ago, archived ones too; never a breach of an SLA, never an open one';
+    'removes escalations that were resolved long ago, archived ones too; never a breach of an SLA, never an open one; and archives those of items that left the queue, once they are resolved or old';
 
 CREATE FUNCTION steward.job_archive_assignments(slot timestamptz, OUT rows bigint, OUT message text)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -5,7 +5,7 @@ BEGIN
     PERFORM steward.require('column', 'steward.upkeep.assignment_days', 'steward.upkeep.escalation_days',
         'steward.upkeep.snapshot_days', 'steward.upkeep.history_days',
         'steward.upkeep.passed_completed', 'steward.upkeep.passed_cancelled',
-        'steward.upkeep.passed_escalations', 'steward.upkeep.passed_archived_escalations');
+        'steward.upkeep.passed_escalations', 'steward.upkeep.passed_queue_escalations', 'steward.upkeep.passed_archived_escalations');
     PERFORM steward.require('relation', 'public.idx_assignments_closed', 'steward.queue_depth', 'steward.escalation_rate',
         'steward.sla_compliance', 'steward.sla_monitor_duration', 'steward.escalation_trend', 'steward.staff_load',
         'steward.unit_capacity');

@@ -4,7 +4,7 @@
 \ir setup.psql
 \ir assignments.psql
 
-SELECT plan(91);
+SELECT plan(101);
 
 CREATE FUNCTION pg_temp.job(name text, slot timestamptz DEFAULT steward.now(), OUT rows bigint, OUT message text) LANGUAGE plpgsql AS $$
 DECLARE
@@ -184,6 +184,35 @@ SELECT is(rows, 38::bigint, 'where a round is one row, the next one passes them 
 SELECT is((passed_escalations, passed_archived_escalations)::text, '(1,1)', 'and the next night does, until the end is reached') FROM steward.upkeep;
 SELECT is(message, '2 resolved escalations removed', 'which goes on where it was') FROM pg_temp.job('escalation-cleanup');
 SELECT is((passed_escalations, passed_archived_escalations)::text, '(0,0)', 'and there it starts over') FROM steward.upkeep;
+ROLLBACK;
+-- What waits no more keeps its escalations until they are resolved or old; then they are archived, breaches for ever.
+BEGIN;
+SELECT pg_temp.staff(:'empty') AS asks, pg_temp.skill('nobody has it') AS skill \gset
+INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, priority, requested_by, target_unit_id, created_at)
+SELECT w.item, 'ticket', ARRAY[:'skill']::uuid[], 'urgent', :'asks', :'unit', steward.now() - interval '3 h' FROM unnest('{settled,open,waits}'::text[]) w(item);
+SELECT sla_check_and_escalate() \g /dev/null
+SELECT steward.queue_escalate(id, :'asks') FROM assignment_queue WHERE work_item_id = 'settled' \g /dev/null
+INSERT INTO escalation_events (queue_id, organization_id, work_item_id, work_item_type, escalated_from_id, escalated_to_id, reason) SELECT id, organization_id, work_item_id, work_item_type, :'asks', :'boss', 'capacity_exhaustion' FROM assignment_queue;
+SELECT steward.escalation_answer(id, :'boss', true) FROM escalation_events WHERE work_item_id IN ('settled', 'waits') \g /dev/null
+DELETE FROM assignment_queue WHERE work_item_id <> 'waits';
+SELECT is(count(*), 6::bigint, 'an item that leaves the queue leaves its escalations') FROM escalation_events WHERE queue_id IS NOT NULL;
+SELECT is(message, '0 resolved escalations removed, 2 of the queue archived', 'the next night archives what is resolved') FROM pg_temp.job('escalation-cleanup');
+SELECT is((SELECT array_agg(DISTINCT work_item_id) FROM escalation_events_archive WHERE queue_id IS NOT NULL), '{settled}', 'of what is gone');
+SELECT is((SELECT array_agg(DISTINCT work_item_id ORDER BY work_item_id) FROM escalation_events WHERE queue_id IS NOT NULL), '{open,waits}', 'what is open or waits stays');
+SET LOCAL steward.clock_offset = '91 days';
+CREATE TRIGGER keeps BEFORE DELETE ON escalation_events FOR EACH ROW WHEN (OLD.work_item_id = 'open' AND OLD.reason = 'sla_breach') EXECUTE FUNCTION pg_temp.keeps('P0001');
+SELECT matches(message, '^2 resolved escalations removed, 2 of the queue archived, old rows of public.escalation_events cannot be removed', 'later also what is open, and where somebody keeps one, it is named') FROM pg_temp.job('escalation-cleanup');
+DROP TRIGGER keeps ON escalation_events;
+SELECT is(message, '0 resolved escalations removed, 1 of the queue archived', 'until nobody does') FROM pg_temp.job('escalation-cleanup');
+SELECT results_eq('SELECT work_item_id, reason::text FROM escalation_events WHERE queue_id IS NOT NULL', $$VALUES ('waits', 'sla_breach')$$, 'the breach of what still waits stays where it is');
+SELECT bag_eq('SELECT work_item_id, reason::text, resolved_at IS NULL FROM escalation_events_archive WHERE queue_id IS NOT NULL',
+    $$VALUES ('settled', 'sla_breach', false), ('open', 'sla_breach', true), ('open', 'capacity_exhaustion', true)$$, 'breaches and what is open are archived, and never removed');
+DELETE FROM assignment_queue;
+SELECT steward.escalation_answer(id, :'boss', true) FROM escalation_events WHERE queue_id IS NOT NULL \g /dev/null
+SELECT pg_temp.job('escalation-cleanup') \g /dev/null
+SELECT is(array_agg(work_item_id ORDER BY work_item_id), '{open,settled,waits}', 'the archive names who asked') FROM escalation_events_archive WHERE escalated_from_id = :'asks' AND reason = 'sla_breach';
+DELETE FROM staff_profiles WHERE user_id = :'asks';
+SELECT lives_ok(format('DELETE FROM auth.users WHERE id = %L', :'asks'), 'who can then be deleted');
 ROLLBACK;
 BEGIN;
 SELECT pg_temp.finished('kept', interval '3 days'), pg_temp.told('kept', interval '3 days') \g /dev/null
