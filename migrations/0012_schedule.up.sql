@@ -623,7 +623,7 @@ BEGIN
         END IF;
         EXECUTE format('SELECT c.rows, concat_ws(''; '', $2, c.message) FROM %s($1) c',
                        regexp_replace(s.call, '\(timestamptz\)$', '')) INTO rows, message USING r.scheduled_at, NULLIF(r.message, '');
-    EXCEPTION WHEN query_canceled OR OTHERS THEN
+    EXCEPTION WHEN query_canceled OR OTHERS OR ASSERT_FAILURE THEN
         GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, problem = MESSAGE_TEXT;
         -- The server is to blame, and the worker comes again; but it does not do so for ever.
         IF left(state, 2) IN ('08', '28', '53', '57', '58', 'XX') AND state <> '57014'

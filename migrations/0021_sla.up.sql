@@ -949,7 +949,7 @@ BEGIN
     PERFORM steward.queue_raise(NEW, NULL, left(format('%s attempts %s%s', NEW.attempts,
         CASE WHEN NEW.refused_at IS NULL THEN 'found nobody' ELSE 'failed' END, ': ' || NEW.reason), 1000));
     RETURN NULL;
-EXCEPTION WHEN OTHERS THEN
+EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
     IF steward.is_environment(SQLSTATE) THEN
         RAISE;
     END IF;
