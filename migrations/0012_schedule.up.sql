@@ -643,7 +643,8 @@ BEGIN
     IF r.manual THEN
         PERFORM pg_notify('steward_schedule', '');
     END IF;
-    next_due_us := steward.job_next_due(s.worker);
+    -- A job that is gone does not tell any more whose it was; job_start, which is asked now, knows.
+    next_due_us := CASE WHEN s.name IS NULL THEN 0 ELSE steward.job_next_due(s.worker) END;
 END $$;
 COMMENT ON FUNCTION steward.job_perform(uuid, text) IS
     'runs a job that was started, and writes down how it went; nothing at all when the run is over already, because it was given up meanwhile';

@@ -3,7 +3,7 @@
 \ir setup.psql
 CREATE EXTENSION IF NOT EXISTS dblink;
 
-SELECT plan(236);
+SELECT plan(237);
 SET timezone = UTC;
 SET datestyle = ISO;
 
@@ -278,7 +278,8 @@ SELECT is(count(*), 0::bigint, 'without a trace of its work') FROM organizations
 SELECT pg_temp.at('2026-03-01 12:03:00+00');
 SELECT isnt(run, NULL, 'its next slot comes all the same') FROM steward.job_start('bad', 'w');
 DELETE FROM steward.job_schedule WHERE name = 'bad';
-SELECT is(p.status, 'failed', 'a job that was deleted meanwhile has failed') FROM steward.job_run r, steward.job_perform(r.id, 'w') p WHERE r.job = 'bad' AND r.status = 'running';
+SELECT is(p.status, 'failed', 'a job that was deleted meanwhile has failed'), is(p.next_due_us, 0::bigint, 'and whose it was looks at once what else there is')
+  FROM steward.job_run r, steward.job_perform(r.id, 'w') p WHERE r.job = 'bad' AND r.status = 'running';
 
 INSERT INTO steward.job_schedule (name, worker, call, schedule) VALUES ('unsure', 'bad', 'public.job_unsure(timestamptz)', '1 minute');
 SELECT pg_temp.at('2026-03-01 12:03:30+00');
