@@ -14,6 +14,8 @@
 #include "clock.h"
 #include "log_record.h"
 
+enum { REPEAT_MS = 60 * 1000 };
+
 static struct {
 	char            tag[48];
 	char            node[64];
@@ -214,6 +216,22 @@ is_plain(const char *text)
 		digits_only = digits_only && ((*p >= '0' && *p <= '9') || *p == '-');
 	}
 	return !digits_only;
+}
+
+bool
+log_is_news(struct log_repeat *r, const char *text, int64_t now_ms)
+{
+	bool is_new = r->times == 0 || strncmp(r->text, text, sizeof(r->text) - 1) != 0;
+
+	if (is_new) {
+		(void)snprintf(r->text, sizeof(r->text), "%.*s", (int)sizeof(r->text) - 1, text);
+		r->times = 0;
+	}
+	r->times++;
+	if (!is_new && now_ms - r->told_ms < REPEAT_MS)
+		return false;
+	r->told_ms = now_ms;
+	return true;
 }
 
 const char *

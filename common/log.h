@@ -48,6 +48,16 @@ bool log_format_by_name(const char *name, enum log_format *format);
  */
 void log_event(enum log_level level, const char *event, const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* What is said in the same words again and again is told once a minute.  Zero-initialise, and again when it is over. */
+struct log_repeat {
+	char     text[192];
+	int64_t  told_ms;
+	uint64_t times; /* that it was said in these words */
+};
+
+/* Count it, and whether it is to be told: the first time, and when a minute has passed since. */
+NODISCARD bool log_is_news(struct log_repeat *r, const char *text, int64_t now_ms);
+
 enum { LOG_QUOTE_SIZE = 640 };
 
 /*

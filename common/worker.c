@@ -43,6 +43,10 @@ note_success(struct worker *w)
 {
 	struct trouble *t = &w->trouble[w->statement];
 
+	if (t->said.times > 1)
+		log_event(LOG_info, "statement_succeeded", "statement=%s failures=%" PRIu64, statement_desc(w->statement)->name,
+		    t->said.times);
+	t->said = (struct log_repeat){ 0 };
 	if (t->since_us == 0)
 		return;
 	t->since_us     = 0;
@@ -52,9 +56,11 @@ note_success(struct worker *w)
 static void
 on_result(void *arg, enum err code, const struct db_result *r, const struct error *e)
 {
-	struct worker *w = arg;
-	char           quoted[LOG_QUOTE_SIZE];
-	int64_t        pause_ms;
+	struct worker     *w    = arg;
+	struct log_repeat *said = &w->trouble[w->statement].said;
+	char               quoted[LOG_QUOTE_SIZE];
+	bool               is_news;
+	int64_t            pause_ms;
 
 	w->since_ms = w->now_ms;
 	if (code == ERR_ok) {
@@ -67,8 +73,10 @@ on_result(void *arg, enum err code, const struct db_result *r, const struct erro
 		w->on_result(w, r);
 		return;
 	}
-	log_event(LOG_warning, "statement_failed", "statement=%s error=%s reason=%s",
-	    statement_desc(w->statement)->name, err_name(code), log_quote(e->text, quoted));
+	is_news = log_is_news(said, e->text, w->now_ms);
+	log_event(is_news ? LOG_warning : LOG_debug, "statement_failed",
+	    "statement=%s error=%s times=%" PRIu64 " reason=%s", statement_desc(w->statement)->name, err_name(code), said->times,
+	    log_quote(e->text, quoted));
 	note_failure(w, code, e);
 	w->failing = w->statement;
 	pause_ms   = backoff_next_ms(&w->backoff, arc4random());

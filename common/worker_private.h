@@ -7,6 +7,7 @@
 #define STEWARD_WORKER_PRIVATE_H
 
 #include "backoff.h"
+#include "log.h"
 #include "bus.h"
 #include "session.h"
 #include "worker.h"
@@ -29,8 +30,9 @@ struct schedule {
 
 /* A statement that fails although the database is up, since when and why. */
 struct trouble {
-	int64_t since_us; /* 0: none */
-	char    words[192];
+	int64_t           since_us; /* 0: none */
+	char              words[192];
+	struct log_repeat said;     /* in the log, also while the database is to blame */
 };
 
 struct worker {

@@ -623,7 +623,7 @@ BEGIN
         END IF;
         EXECUTE format('SELECT c.rows, concat_ws(''; '', $2, c.message) FROM %s($1) c',
                        regexp_replace(s.call, '\(timestamptz\)$', '')) INTO rows, message USING r.scheduled_at, NULLIF(r.message, '');
-    EXCEPTION WHEN query_canceled OR OTHERS THEN
+    EXCEPTION WHEN query_canceled OR OTHERS OR ASSERT_FAILURE THEN
         GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, problem = MESSAGE_TEXT;
         -- The server is to blame, and the worker comes again; but it does not do so for ever.
         IF left(state, 2) IN ('08', '28', '53', '57', '58', 'XX') AND state <> '57014'
@@ -643,7 +643,8 @@ BEGIN
     IF r.manual THEN
         PERFORM pg_notify('steward_schedule', '');
     END IF;
-    next_due_us := steward.job_next_due(s.worker);
+    -- A job that is gone does not tell any more whose it was; job_start, which is asked now, knows.
+    next_due_us := CASE WHEN s.name IS NULL THEN 0 ELSE steward.job_next_due(s.worker) END;
 END $$;
 COMMENT ON FUNCTION steward.job_perform(uuid, text) IS
     'runs a job that was started, and writes down how it went; nothing at all when the run is over already, because it was given up meanwhile';

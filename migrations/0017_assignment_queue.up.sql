@@ -14,6 +14,7 @@ CREATE TABLE public.assignment_queue (
     created_at      timestamptz           NOT NULL DEFAULT steward.now(),
     attempts        int                   NOT NULL DEFAULT 0 CONSTRAINT assignment_queue_attempts_check CHECK (attempts >= 0),
     last_attempt_at timestamptz,
+    refused_at      timestamptz,
     reason          text,
     requested_by    uuid                  REFERENCES auth.users ON DELETE SET NULL,
     needs_review    boolean               NOT NULL DEFAULT false,
@@ -41,8 +42,9 @@ CREATE INDEX idx_queue_sla_breach ON public.assignment_queue (sla_deadline) WHER
 CREATE INDEX idx_queue_sla_warning ON public.assignment_queue (warn_at) WHERE warning_sent_at IS NULL;
 COMMENT ON CONSTRAINT assignment_queue_skills_check ON public.assignment_queue IS 'what an entry of idx_queue_serveable has room for';
 COMMENT ON TABLE public.assignment_queue IS 'work items that fit nobody at the moment; urgent first, then oldest first';
-COMMENT ON COLUMN public.assignment_queue.attempts IS 'how often a pass of the fallback found nobody; at ten somebody has to look, and the item stays';
-COMMENT ON COLUMN public.assignment_queue.reason IS 'why it fitted nobody the last time';
+COMMENT ON COLUMN public.assignment_queue.attempts IS 'how often a pass of the fallback found nobody, or giving it away raised; at ten somebody has to look, and the item stays';
+COMMENT ON COLUMN public.assignment_queue.refused_at IS 'when giving it away raised, as in a trigger of another client, where that is what came of the last attempt; then it rests for a minute';
+COMMENT ON COLUMN public.assignment_queue.reason IS 'why it fitted nobody, or what refused it, the last time';
 COMMENT ON COLUMN public.assignment_queue.sla_deadline IS 'the deadline that the assignment will have: the clock runs since created_at; NULL is not watched';
 COMMENT ON COLUMN public.assignment_queue.warning_sent_at IS 'when whoever can find capacity was warned; once for a deadline';
 COMMENT ON COLUMN public.assignment_queue.breached_at IS 'when the breach of this deadline was escalated, or stamped where nobody could be told; the assignment takes it over';
@@ -215,6 +217,7 @@ CREATE FUNCTION steward.queue_renew() RETURNS trigger
 BEGIN
     NEW.attempts := 0;
     NEW.last_attempt_at := NULL;
+    NEW.refused_at := NULL;
     NEW.needs_review := false;
     NEW.flagged_at := NULL;
     RETURN NEW;

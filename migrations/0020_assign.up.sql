@@ -571,8 +571,11 @@ COMMENT ON FUNCTION steward.next_set(uuid[], uuid[]) IS
 CREATE FUNCTION steward.queue_try(item uuid, counted boolean, avoid uuid[], OUT outcome text, OUT unit_id uuid)
     LANGUAGE plpgsql AS $$
 DECLARE
-    q    public.assignment_queue;
-    best steward.choice;
+    q       public.assignment_queue;
+    best    steward.choice;
+    state   text;
+    problem text;
+    broken  text;
 BEGIN
     SELECT * INTO q FROM public.assignment_queue x WHERE x.id = item FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
@@ -589,14 +592,14 @@ BEGIN
         outcome := 'busy';
         RETURN;
     END IF;
-    IF EXISTS (SELECT FROM public.assignments a
-                WHERE a.organization_id = q.organization_id AND a.work_item_id = q.work_item_id AND a.work_item_type = q.work_item_type
-                  AND a.status IN ('assigned', 'in_progress')) THEN
-        DELETE FROM public.assignment_queue x WHERE x.id = item;
-        outcome := 'taken';
-        RETURN;
-    END IF;
     BEGIN
+        IF EXISTS (SELECT FROM public.assignments a
+                    WHERE a.organization_id = q.organization_id AND a.work_item_id = q.work_item_id AND a.work_item_type = q.work_item_type
+                      AND a.status IN ('assigned', 'in_progress')) THEN
+            DELETE FROM public.assignment_queue x WHERE x.id = item;
+            outcome := 'taken';
+            RETURN;
+        END IF;
         best := steward.assign_claim(q.organization_id, q.required_skills, q.target_unit_id, avoid => avoid);
         IF best.user_id IS NOT NULL THEN
             DELETE FROM public.assignment_queue x WHERE x.id = item;
@@ -606,27 +609,47 @@ BEGIN
                                             sla_started_at, warn_at, sla_deadline, warning_sent_at, breached_at, escalated_at, escalation_recipient_id)
             VALUES (q.organization_id, q.work_item_id, q.work_item_type, best.user_id, q.priority, q.required_skills, q.target_unit_id,
                     q.created_at, q.warn_at, q.sla_deadline, q.breached_at, q.breached_at, q.breached_at, q.escalation_recipient_id);
+            -- What is checked at the end of the transaction is checked while it can be helped.
+            SET CONSTRAINTS ALL IMMEDIATE;
             RAISE LOG 'assign %: taken from the queue, given to % with score %', q.work_item_id, best.user_id, best.score;
             outcome := 'assigned';
+        ELSIF best.reason IS NOT NULL THEN
+            UPDATE public.assignment_queue x
+               SET last_attempt_at = steward.now(), refused_at = NULL, reason = best.reason, attempts = x.attempts + counted::int
+             WHERE x.id = item;
+            outcome := 'unfit';
+        ELSE
+            outcome := 'busy';
+            unit_id := best.unit_id;
+        END IF;
+        RETURN;
+    EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
+        GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, problem = MESSAGE_TEXT, broken = CONSTRAINT_NAME;
+        IF steward.is_environment(state) THEN
+            RAISE;
+        ELSIF left(state, 2) = '40' OR state = '55P03' OR broken = 'idx_assignments_active_unique' THEN
+            -- Somebody is giving the item away by hand, or holds what it needs.
+            outcome := 'busy';
             RETURN;
         END IF;
-    EXCEPTION WHEN unique_violation OR lock_not_available THEN
-        -- Somebody is giving the item away by hand.
-        outcome := 'busy';
-        RETURN;
     END;
-    IF best.reason IS NULL THEN
-        outcome := 'busy';
-        unit_id := best.unit_id;
-        RETURN;
-    END IF;
-    UPDATE public.assignment_queue x
-       SET last_attempt_at = steward.now(), reason = best.reason, attempts = x.attempts + counted::int
-     WHERE x.id = item;
-    outcome := 'unfit';
+    RAISE WARNING 'queued item % could not be given away: %', q.id, problem USING ERRCODE = state;
+    outcome := 'refused';
+    BEGIN
+        UPDATE public.assignment_queue x
+           SET last_attempt_at = steward.now(), refused_at = steward.now(), reason = left('It was refused: ' || problem, 1000),
+               attempts = x.attempts + 1
+         WHERE x.id = item;
+    EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
+        IF steward.is_environment(SQLSTATE) THEN
+            RAISE;
+        END IF;
+        -- The row may be what raises; then it has no rest, and the others have their turn anyway.
+        RAISE WARNING 'nor could this be written down: %', SQLERRM USING ERRCODE = SQLSTATE;
+    END;
 END $$;
 COMMENT ON FUNCTION steward.queue_try(uuid, boolean, uuid[]) IS
-    'gives a waiting item to the best person: assigned; unfit when nobody fits, which may be counted as an attempt; taken when it is given away already; busy when somebody holds what it needs, and that unit';
+    'gives a waiting item to the best person: assigned; unfit when nobody fits, which may be counted as an attempt; refused when that raises, which is undone and counted; taken when it is given away already; busy when somebody holds what it needs, and that unit';
 
 -- To order by what is equal anyway is what makes the planner see the order of the index.
 CREATE FUNCTION steward.queue_next(people uuid[], seen uuid[], most int) RETURNS uuid[]
@@ -667,6 +690,7 @@ BEGIN
          CROSS JOIN LATERAL (
                SELECT q.id, q.priority, q.created_at FROM public.assignment_queue q
                 WHERE q.organization_id = s.organization_id AND q.required_skills = s.required_skills AND q.id <> ALL (seen)
+                  AND (q.refused_at IS NULL OR q.refused_at <= steward.now() - interval '60 s')
                   AND (rule.must IS NULL
                        OR CASE WHEN q.target_unit_id = ANY (rule.must) THEN q.target_unit_id = s.unit_id ELSE s.unit_id = ANY (rule.must) END)
                 ORDER BY q.organization_id, q.required_skills, q.priority DESC, q.created_at, q.id
@@ -676,7 +700,7 @@ BEGIN
     RETURN items;
 END $$;
 COMMENT ON FUNCTION steward.queue_next(uuid[], uuid[], int) IS
-    'the waiting items, in their order, that these people could serve, as many as they have room for; not those seen before; NULL when there is none';
+    'the waiting items, in their order, that these people could serve, as many as they have room for; not those seen before, nor within a minute what was refused; NULL when there is none';
 
 -- Not to be asked while nobody's capacity grew since the last drain: nothing that waits could be served then.
 CREATE FUNCTION steward.queue_comes_first(organization uuid, person uuid, urgency public.priority_level) RETURNS boolean
@@ -703,7 +727,7 @@ END $$;
 COMMENT ON FUNCTION steward.queue_comes_first(uuid, uuid, public.priority_level) IS
     'whether a person that is free would be given something that waits already and is as urgent';
 
-CREATE FUNCTION steward.queue_serve(people uuid[], most int, past boolean, OUT assigned int, OUT tried int, OUT busy boolean)
+CREATE FUNCTION steward.queue_serve(people uuid[], most int, past boolean, OUT assigned int, OUT tried int, OUT refused int, OUT busy boolean)
     LANGUAGE plpgsql AS $$
 DECLARE
     seen    uuid[] := '{}';
@@ -712,7 +736,7 @@ DECLARE
     try     record;
     held    uuid[] := '{}';
 BEGIN
-    assigned := 0; tried := 0; busy := false;
+    assigned := 0; tried := 0; refused := 0; busy := false;
     WHILE tried < most LOOP
         items := steward.queue_next(people, seen, most - tried);
         EXIT WHEN items IS NULL;
@@ -720,6 +744,7 @@ BEGIN
             try := steward.queue_try(item, false, held);
             tried := tried + 1;
             assigned := assigned + (try.outcome = 'assigned')::int;
+            refused := refused + (try.outcome = 'refused')::int;
             CONTINUE WHEN try.outcome <> 'busy';
             busy := true;
             IF NOT past THEN
@@ -777,8 +802,9 @@ BEGIN
     busy := served.busy;
     more := notes = 1000;
     -- What was left is noted again; a whole pass in vain is not repeated, the fallback goes on.
-    IF busy OR (tried >= most AND assigned > 0) THEN
-        more := more OR NOT busy;
+    -- But what was refused rests, so the next look, which need not be now, goes on behind it.
+    IF busy OR (tried >= most AND assigned + served.refused > 0) THEN
+        more := more OR (NOT busy AND assigned > 0);
         INSERT INTO steward.capacity_freed (organization_id, unit_id, user_id)
         SELECT p.organization_id, p.unit_id, p.user_id FROM public.staff_profiles p
          WHERE p.id = ANY (people) AND p.availability_status = 'available' AND p.current_assignment_count < p.individual_wip_limit;

@@ -956,9 +956,10 @@ BEGIN
                 WHERE e.queue_id = NEW.id AND e.reason = 'capacity_exhaustion' AND (e.resolved_at IS NULL OR e.escalated_by IS NULL)) THEN
         RETURN NULL;
     END IF;
-    PERFORM steward.queue_raise(NEW, NULL, left(format('%s attempts found nobody%s', NEW.attempts, ': ' || NEW.reason), 1000));
+    PERFORM steward.queue_raise(NEW, NULL, left(format('%s attempts %s%s', NEW.attempts,
+        CASE WHEN NEW.refused_at IS NULL THEN 'found nobody' ELSE 'failed' END, ': ' || NEW.reason), 1000));
     RETURN NULL;
-EXCEPTION WHEN OTHERS THEN
+EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
     IF steward.is_environment(SQLSTATE) THEN
         RAISE;
     END IF;

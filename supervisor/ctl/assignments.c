@@ -49,7 +49,7 @@ print_queue(struct output *o, const struct db_result *r)
 	output_tinted(o, db_bool(r, 0, "alert") ? TONE_warn : TONE_plain, "%s wait, the first since %s; see: stewardctl assignments queue",
 	    db_named_text(r, 0, "queue_depth"), db_named_text(r, 0, "since"));
 	if (strcmp(review, "0") != 0)
-		output_tinted(o, TONE_warn, "%s of them found nobody in ten attempts: free somebody, or assign them by hand", review);
+		output_tinted(o, TONE_warn, "%s of them could not be given away in ten attempts: see why, free somebody, or assign them by hand", review);
 }
 
 static void

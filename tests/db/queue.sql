@@ -3,7 +3,7 @@
 \ir setup.psql
 \ir staff.psql
 
-SELECT plan(73);
+SELECT plan(100);
 
 SELECT pg_temp.unit('home', 100), pg_temp.unit('other', 100), pg_temp.skills('a', 'b', 'c', 'd');
 SELECT id AS org FROM organizations WHERE is_default
@@ -218,10 +218,6 @@ SET steward.clock_offset = '61 s';
 SELECT results_eq('SELECT * FROM process_stale_queue_items()', 'VALUES (3)', 'for a minute');
 RESET steward.clock_offset;
 ROLLBACK;
-BEGIN;
-SELECT pg_temp.staff('one', 'home', '{a}', 5), pg_temp.staff('boss', 'home', '{b}'), pg_temp.wait('i', '{a}', target => 'home');
-UPDATE staff_profiles SET role = 'supervisor' WHERE user_id = md5('staff boss')::uuid;
-DELETE FROM steward.capacity_freed;
 CREATE FUNCTION pg_temp.minutes(n int) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     FOR i IN 1..n LOOP
@@ -229,6 +225,10 @@ BEGIN
         PERFORM process_stale_queue_items();
     END LOOP;
 END $$;
+BEGIN;
+SELECT pg_temp.staff('one', 'home', '{a}', 5), pg_temp.staff('boss', 'home', '{b}'), pg_temp.wait('i', '{a}', target => 'home');
+UPDATE staff_profiles SET role = 'supervisor' WHERE user_id = md5('staff boss')::uuid;
+DELETE FROM steward.capacity_freed;
 SELECT pg_temp.minutes(9);
 SELECT is(attempts, 9, 'every minute is an attempt'), ok(NOT needs_review, 'nine are not ten') FROM assignment_queue;
 SELECT is_empty('SELECT FROM escalation_events', 'and nobody is called');
@@ -258,6 +258,85 @@ SELECT is(pg_temp.drain(), '{i,j}', 'it leaves the queue, the next is served');
 SELECT is(count(*), 0::bigint, 'and nothing waits') FROM assignment_queue;
 SELECT is(count(*), 0::bigint, 'no count is wrong') FROM steward.recount_assignments(false);
 ROLLBACK;
+
+-- What somebody else's trigger or constraint refuses keeps nobody else from being served.
+CREATE FUNCTION pg_temp.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (CASE TG_OP WHEN 'DELETE' THEN OLD.work_item_id ELSE NEW.work_item_id END) LIKE 'poison%' THEN
+        IF TG_ARGV[0] = 'P0004' THEN
+            ASSERT false, 'not this one';
+        END IF;
+        RAISE EXCEPTION 'not this one' USING ERRCODE = TG_ARGV[0];
+    END IF;
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END $$;
+-- The poison is the most urgent; one of the two who could take it has room again.
+CREATE FUNCTION pg_temp.poisoned(refusal text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_temp.staff('one', 'home', '{a}', 5), pg_temp.staff('two', 'other', '{b}', 5), pg_temp.wait('good', '{a}'), pg_temp.wait('other', '{b}', 'low'), pg_temp.wait('poison', '{a}', 'urgent');
+    EXECUTE refusal;
+    DELETE FROM steward.capacity_freed;
+    PERFORM pg_temp.finish_item('one 1'), pg_temp.finish_item('two 1');
+END $$;
+CREATE FUNCTION pg_temp.refusal(code text) RETURNS text LANGUAGE sql AS $$
+    SELECT format('CREATE TRIGGER zz BEFORE INSERT ON assignments FOR EACH ROW EXECUTE FUNCTION pg_temp.refuse(%L)', code)
+$$;
+SET client_min_messages = error;
+BEGIN; SELECT pg_temp.poisoned(pg_temp.refusal('P0001'));
+SELECT results_eq($$SELECT * FROM steward.queue_drain('test', 100)$$, 'VALUES (2, 3, false, false)', 'one is refused, those behind it are served in the same pass');
+SELECT is(pg_temp.served(), '{good,other}', 'all of them');
+SELECT is((work_item_id, attempts, reason, last_attempt_at = steward.now())::text, '(poison,1,"It was refused: not this one",t)', 'it waits, the refusal is counted, and says what it was') FROM assignment_queue;
+SELECT is(count(*), 0::bigint, 'nothing is left of what was done for it') FROM steward.recount_assignments(false);
+SELECT pg_temp.finish_item('one 2');
+SELECT is(pg_temp.assign('new', '{a}'), 'one', 'what rests comes before nobody');
+SELECT pg_temp.finish_item('one 3');
+SELECT results_eq($$SELECT * FROM steward.queue_drain('test', 100)$$, 'VALUES (0, 0, false, false)', 'nor is it tried again at each drain');
+SELECT results_eq('SELECT * FROM process_stale_queue_items()', 'VALUES (0)', 'or by the fallback');
+SELECT is(attempts, 1, 'for a minute') FROM assignment_queue;
+SELECT pg_temp.staff('boss', 'home', '{c}');
+UPDATE staff_profiles SET role = 'supervisor' WHERE user_id = md5('staff boss')::uuid;
+UPDATE assignment_queue SET target_unit_id = md5('unit home')::uuid;
+SELECT is((attempts, refused_at, last_attempt_at)::text, '(0,,)', 'an item that is changed is a new one') FROM assignment_queue;
+SELECT pg_temp.drain(), pg_temp.minutes(9);
+SELECT is((attempts, needs_review, flagged_at = steward.now())::text, '(10,t,t)', 'the tenth flags it') FROM assignment_queue;
+SELECT is(e.notes, '10 attempts failed: It was refused: not this one', 'and is told as it was') FROM escalation_events e WHERE e.reason = 'capacity_exhaustion';
+SELECT pg_temp.minutes(1);
+DROP TRIGGER zz ON assignments;
+SELECT pg_temp.finish_item('one 4');
+SELECT is('poison' = ANY (pg_temp.drain()), true, 'what is not refused any more is served by capacity that comes free'); ROLLBACK;
+BEGIN; SELECT pg_temp.poisoned(pg_temp.refusal('P0001')), pg_temp.minutes(1);
+UPDATE staff_profiles SET availability_status = 'on_leave';
+SELECT pg_temp.minutes(1);
+SELECT is((attempts, reason, refused_at)::text, '(2,"No staff available",)', 'and what fits nobody now is not called refused') FROM assignment_queue WHERE work_item_id = 'poison'; ROLLBACK;
+BEGIN; SELECT pg_temp.poisoned(pg_temp.refusal('P0001'));
+SELECT throws_ok($$SELECT steward.auto_assign('poison 2', 'ticket', pg_temp.skills('b'), 'normal')$$, 'P0001', 'not this one', 'who asks for it himself is told'); ROLLBACK;
+BEGIN; SELECT pg_temp.poisoned(pg_temp.refusal('53100'));
+SELECT throws_ok('SELECT pg_temp.drain()', '53100', 'not this one', 'what ails the server is no item''s fault'); ROLLBACK;
+BEGIN; SELECT pg_temp.poisoned(pg_temp.refusal('40P01'));
+SELECT results_eq($$SELECT * FROM steward.queue_drain('test', 100, true)$$, 'VALUES (2, 3, false, true)', 'nor is it, when it is others who are in the way'); ROLLBACK;
+BEGIN; SELECT pg_temp.poisoned(pg_temp.refusal('P0004'));
+SELECT is(pg_temp.drain(), '{good,other}', 'an assertion is a refusal'); ROLLBACK;
+BEGIN; SELECT pg_temp.poisoned('CREATE CONSTRAINT TRIGGER zz AFTER INSERT ON assignments DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pg_temp.refuse(''23000'')');
+SELECT is(pg_temp.drain(), '{good,other}', 'and so is what is checked at the end');
+SELECT lives_ok('SET CONSTRAINTS ALL IMMEDIATE', 'of which nothing is left'); ROLLBACK;
+BEGIN; SELECT pg_temp.poisoned('CREATE UNIQUE INDEX ON assignments ((1)) WHERE work_item_id IN (''poison'', ''one 2'')');
+SELECT results_eq($$SELECT * FROM steward.queue_drain('test', 100)$$, 'VALUES (2, 3, false, false)', 'a key that is not steward''s own says nothing about who has the item'); ROLLBACK;
+BEGIN; SELECT pg_temp.poisoned('CREATE TRIGGER zz BEFORE DELETE ON assignment_queue FOR EACH ROW EXECUTE FUNCTION pg_temp.refuse(''P0001'')');
+INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority) VALUES ('poison', 'ticket', md5('staff two')::uuid, 'urgent');
+SELECT is(pg_temp.drain(), '{poison,good}', 'an item that cannot leave the queue'); ROLLBACK;
+BEGIN; SELECT pg_temp.poisoned(pg_temp.refusal('P0001') || '; CREATE TRIGGER zz BEFORE UPDATE ON assignment_queue FOR EACH ROW EXECUTE FUNCTION pg_temp.refuse(''P0004'')');
+SELECT is(pg_temp.drain(), '{good,other}', 'nor be written to'); ROLLBACK;
+BEGIN; SELECT pg_temp.poisoned(pg_temp.refusal('P0001'));
+SELECT pg_temp.wait('poison ' || i, '{a}', 'urgent') FROM generate_series(1, 6) i;
+SELECT results_eq($$SELECT * FROM steward.queue_drain('test', 5)$$, 'VALUES (0, 5, false, false)', 'where a whole pass is refused');
+SELECT results_eq($$SELECT * FROM steward.queue_drain('test', 5)$$, 'VALUES (2, 4, false, false)', 'the next one goes on behind it'); ROLLBACK;
+BEGIN; SELECT pg_temp.poisoned(pg_temp.refusal('P0001'));
+UPDATE assignment_queue SET last_attempt_at = NULL;
+DELETE FROM steward.capacity_freed;
+SELECT results_eq($$SELECT * FROM steward.queue_drain('test', 100)$$, 'VALUES (2, 3, false, false)', 'what is new and refused');
+SELECT results_eq($$SELECT * FROM steward.queue_drain('test', 100)$$, 'VALUES (0, 0, false, false)', 'was looked at');
+SELECT results_eq($$SELECT assigned FROM process_queue_for_unit(md5('unit home')::uuid)$$, 'VALUES (0)', 'and rests for everybody'); ROLLBACK;
+RESET client_min_messages;
 
 -- A rule that lifts the limit of a full unit does so for the work that it covers, and for no other.
 BEGIN;

@@ -3,7 +3,7 @@
 \ir setup.psql
 CREATE EXTENSION IF NOT EXISTS dblink;
 
-SELECT plan(235);
+SELECT plan(237);
 SET timezone = UTC;
 SET datestyle = ISO;
 
@@ -166,6 +166,10 @@ BEGIN
     INSERT INTO public.organizations (name) VALUES ('half a job');
     PERFORM 1 / 0;
 END $$;
+CREATE FUNCTION public.job_unsure(slot timestamptz, OUT rows bigint, OUT message text) LANGUAGE plpgsql AS $$
+BEGIN
+    ASSERT false, 'not so';
+END $$;
 CREATE FUNCTION public.job_full(slot timestamptz, OUT rows bigint, OUT message text) LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'no room' USING ERRCODE = 'disk_full';
@@ -274,7 +278,14 @@ SELECT is(count(*), 0::bigint, 'without a trace of its work') FROM organizations
 SELECT pg_temp.at('2026-03-01 12:03:00+00');
 SELECT isnt(run, NULL, 'its next slot comes all the same') FROM steward.job_start('bad', 'w');
 DELETE FROM steward.job_schedule WHERE name = 'bad';
-SELECT is(p.status, 'failed', 'a job that was deleted meanwhile has failed') FROM steward.job_run r, steward.job_perform(r.id, 'w') p WHERE r.job = 'bad' AND r.status = 'running';
+SELECT is(p.status, 'failed', 'a job that was deleted meanwhile has failed'), is(p.next_due_us, 0::bigint, 'and whose it was looks at once what else there is')
+  FROM steward.job_run r, steward.job_perform(r.id, 'w') p WHERE r.job = 'bad' AND r.status = 'running';
+
+INSERT INTO steward.job_schedule (name, worker, call, schedule) VALUES ('unsure', 'bad', 'public.job_unsure(timestamptz)', '1 minute');
+SELECT pg_temp.at('2026-03-01 12:03:30+00');
+UPDATE steward.job_schedule SET next_at = '2026-03-01 12:03:00+00' WHERE name = 'unsure';
+SELECT is(p.status || ' ' || p.message, 'failed P0004: not so', 'an assertion is a failure') FROM steward.job_start('bad', 'w') s, steward.job_perform(s.run, 'w') p;
+DELETE FROM steward.job_schedule WHERE name = 'unsure';
 
 INSERT INTO steward.job_schedule (name, worker, call, schedule) VALUES ('full', 'full', 'public.job_full(timestamptz)', '1 minute');
 SELECT pg_temp.at('2026-03-01 12:04:00+00');

@@ -5,7 +5,7 @@
 \ir assignments.psql
 SET TimeZone = 'UTC';
 
-SELECT plan(273);
+SELECT plan(274);
 
 CREATE FUNCTION pg_temp.turn(most int DEFAULT 1000) RETURNS text LANGUAGE sql AS $$
     SELECT format('%s warned, %s escalated, %s unserved, %s returned', t.warned, t.escalated, t.unserved, t.returned)
@@ -255,6 +255,8 @@ UPDATE staff_profiles SET availability_status = 'available';
 INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, target_unit_id, priority) VALUES ('q-13', 'ticket', '{}', :'translation', 'low') RETURNING id AS queued \gset
 SET client_min_messages = error;
 SELECT is(pg_temp.tenth(:'queued'), NULL, 'what cannot be told');
+CREATE OR REPLACE FUNCTION pg_temp.mute() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ASSERT false, 'no words'; END $$;
+SELECT is(pg_temp.tenth(:'queued'), NULL, 'however that is refused');
 RESET client_min_messages;
 SELECT ok(needs_review, 'keeps nothing from being tried') FROM assignment_queue WHERE id = :'queued';
 ROLLBACK;

@@ -53,7 +53,7 @@ wanted() { jq -er "$1" <<<"$output"; }
 	[[ $output == *"3 wait, the first since"* ]]
 	sql -c "UPDATE assignment_queue SET attempts = 10 WHERE work_item_id = 'first'"
 	run -0 ctl health
-	[[ $output == *"1 of them found nobody in ten attempts"* ]]
+	[[ $output == *"1 of them could not be given away in ten attempts"* ]]
 	run -0 ctl health --json
 	[ "$(wanted '.queue.needs_review')" = 1 ]
 	run -0 ctl escalations --json

@@ -117,6 +117,7 @@ does_not_sleep() { [ "$(count "pg_stat_activity WHERE $SLEEPS")" = 0 ]; }
 	# A worker whose own work succeeds all the while.
 	for kind in provisioning sla_monitor capacity_snapshot escalation_cleanup; do steward_set workers.$kind.processes 0; done
 	steward_set queue_fallback.tick 100
+	steward_set log.level '"debug"'
 	job tick job_good '1 s' "worker = 'queue_fallback'"
 	start_steward
 	wait_until 5 runs 1 "status = 'completed'"
@@ -135,6 +136,7 @@ does_not_sleep() { [ "$(count "pg_stat_activity WHERE $SLEEPS")" = 0 ]; }
 	echo "failures: $(failures), looks: $looks"
 	wait_until 5 failed_often
 	[ "$(failures)" -lt 30 ]
+	[ "$(grep -c 'level=warning event=statement_failed' "$STEWARD_DIR/log")" = 1 ]
 	before=$(count "steward.job_run WHERE status = 'completed'")
 	sql -c 'GRANT EXECUTE ON FUNCTION steward.job_start(text, text) TO steward_worker'
 	wait_until 5 runs "$((before + 2))" "status = 'completed'"

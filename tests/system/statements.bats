@@ -48,6 +48,8 @@ failed_again() { nudge && [ "$(grep -c "event=statement_failed.*statement=$1 " "
 @test "status tells of each statement that fails while the database is up, since when and why, until it succeeds" {
 	steward_set workers.provisioning.processes 1
 	steward_set provisioning.upkeep 200
+	# What fails again in the same words is seen by who debugs.
+	steward_set log.level '"debug"'
 	start_steward
 	while read -r kind function; do
 		fail "$function"
@@ -69,4 +71,23 @@ failed_again() { nudge && [ "$(grep -c "event=statement_failed.*statement=$1 " "
 		capacity_snapshot job_start
 		escalation_cleanup job_start
 	LIST
+}
+
+@test "what fails again and again in the same words does not fill the log: the first is told, and at the end how often" {
+	steward_set workers.queue_fallback.processes 1
+	start_steward
+	fail queue_drain
+	sql -c 'CREATE SEQUENCE public.tries' -c 'GRANT USAGE ON SEQUENCE public.tries TO PUBLIC'
+	sql -c "CREATE OR REPLACE FUNCTION steward.queue_drain(worker text, most int, past boolean DEFAULT false)
+	        RETURNS TABLE (assigned int, tried int, more boolean, busy boolean) LANGUAGE plpgsql SECURITY DEFINER AS
+	        \$\$ BEGIN PERFORM nextval('public.tries'); ASSERT false, 'the same words'; END \$\$"
+	tried() { nudge && [ "$(sql -c 'SELECT last_value FROM public.tries')" -ge 5 ]; }
+	wait_until 30 tried
+	[ "$(grep -c 'event=statement_failed .*statement=queue_drain .*the same words' "$STEWARD_DIR/log")" = 1 ]
+	grep -q 'event=statement_failed .*statement=queue_drain .*times=1 .*the same words' "$STEWARD_DIR/log"
+	mend queue_drain
+	is_told() { nudge && grep -q 'event=statement_succeeded .*statement=queue_drain failures=[0-9]' "$STEWARD_DIR/log"; }
+	wait_until 10 is_told
+	failures=$(grep -o 'statement=queue_drain failures=[0-9]*' "$STEWARD_DIR/log" | grep -o '[0-9]*$')
+	[ "$failures" -ge 5 ]
 }

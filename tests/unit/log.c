@@ -590,6 +590,28 @@ quotes_what_must_be_quoted(void **state)
 	assert_int_equal(quoted[strlen(quoted) - 1], '"');
 }
 
+static void
+what_is_said_again_is_told_once_a_minute(void **state)
+{
+	struct log_repeat r = { 0 };
+	char              text[3 * sizeof(r.text)];
+
+	(void)state;
+	assert_true(log_is_news(&r, "a", 0));
+	assert_false(log_is_news(&r, "a", 1));
+	assert_false(log_is_news(&r, "a", 59999));
+	assert_true(log_is_news(&r, "a", 60000));
+	assert_int_equal(r.times, 4);
+	assert_false(log_is_news(&r, "a", 60001));
+	assert_true(log_is_news(&r, "b", 60002));
+	assert_int_equal(r.times, 1);
+	assert_true(log_is_news(&r, "a", 60003));
+	memset(text, 'x', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	assert_true(log_is_news(&r, text, 60004));
+	assert_false(log_is_news(&r, text, 60005));
+}
+
 int
 main(void)
 {
@@ -614,6 +636,7 @@ main(void)
 		cmocka_unit_test(last_words_are_told_however_much_was_said_before),
 		cmocka_unit_test(the_writer_never_waits_for_long),
 		cmocka_unit_test(quotes_what_must_be_quoted),
+		cmocka_unit_test(what_is_said_again_is_told_once_a_minute),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
