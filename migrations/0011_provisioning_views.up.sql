@@ -157,19 +157,19 @@ COMMENT ON FUNCTION steward.alerts_waiting() IS 'alerts to administrators that n
 
 -- Finalizing again is what makes a fresh job; it is only right while the match
 -- still stands where the rollback put it.
-CREATE FUNCTION steward.provisioning_retry(job uuid) RETURNS TABLE (ok boolean, detail text)
+CREATE FUNCTION steward.provisioning_retry(wanted uuid) RETURNS TABLE (ok boolean, detail text)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     q public.workspace_provisioning_queue;
     m public.advisor_match_requests;
 BEGIN
-    SELECT * INTO q FROM public.workspace_provisioning_queue x WHERE x.id = job FOR NO KEY UPDATE;
+    SELECT * INTO q FROM public.workspace_provisioning_queue x WHERE x.id = wanted OR x.match_id = wanted FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN;
     END IF;
     IF q.status = 'pending' THEN
         UPDATE public.workspace_provisioning_queue x SET next_retry_at = steward.now()
-         WHERE x.id = job AND x.next_retry_at > steward.now();
+         WHERE x.id = q.id AND x.next_retry_at > steward.now();
         RETURN QUERY SELECT true, 'the job is waiting for a worker';
         RETURN;
     END IF;
@@ -191,7 +191,7 @@ BEGIN
     RETURN QUERY SELECT true, 'the match is finalized again and its job is queued';
 END $$;
 COMMENT ON FUNCTION steward.provisioning_retry(uuid) IS
-    'finalizes the match of a failed job again, or makes a waiting job due; no row when there is no such job';
+    'finalizes the match of a failed job again, or makes a waiting job due; by the id of either; no row when there is no such job';
 
 CREATE FUNCTION steward.provisioning_unstick(older interval DEFAULT '5 minutes')
     RETURNS TABLE (id uuid, match_id uuid, locked_by text, stuck_duration interval)

@@ -2,7 +2,7 @@
 
 \ir setup.psql
 
-SELECT plan(82);
+SELECT plan(83);
 
 SET ROLE steward_worker;
 SELECT is(success_rate_pct, NULL, 'an empty queue has no success rate'), is(total, 0::bigint, 'and no jobs'), is(p95_seconds, NULL, 'and no latency') FROM steward.provisioning_performance;
@@ -103,7 +103,7 @@ UPDATE projects SET owner_id = :'client' WHERE id = :'project';
 SELECT id AS job FROM workspace_provisioning_queue WHERE match_id = :'match'
 \gset
 SELECT is(ok, true, 'a failed job can be tried again') FROM steward.provisioning_retry(:'job');
-SELECT is(ok, true, 'and asking twice does no harm') FROM steward.provisioning_retry(:'job');
+SELECT is(ok, true, 'and asking twice does no harm'), is(detail, 'the job is waiting for a worker', 'also by the match') FROM steward.provisioning_retry(:'match');
 SELECT is(completed, 1, 'it is done') FROM steward.provision_batch('test', 200);
 SELECT is(ok, false, 'a completed job cannot'), is(detail, 'the job is completed, only a failed one can be tried again', 'and says so') FROM steward.provisioning_retry(:'job');
 SELECT is(count(*), 0::bigint, 'an unknown one is not there') FROM steward.provisioning_retry(gen_random_uuid());
