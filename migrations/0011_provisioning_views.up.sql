@@ -31,18 +31,32 @@ COMMENT ON FUNCTION steward.provisioning_performance(interval) IS 'success rate,
 CREATE VIEW steward.provisioning_performance WITH (security_invoker = true) AS SELECT * FROM steward.provisioning_performance();
 COMMENT ON VIEW steward.provisioning_performance IS 'success rate, counts and latency of the last 24 hours';
 
+-- A job that was tried again has forgotten that it failed; job_run has not, once for
+-- each approval.
 CREATE FUNCTION steward.provisioning_errors()
     RETURNS TABLE (id uuid, match_id uuid, project_id uuid, advisor_id uuid, status text, attempt_count int,
                    last_error text, last_error_at timestamptz)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT q.id, q.match_id, q.project_id, q.advisor_id, q.status, q.attempt_count, q.last_error, q.last_error_at
-      FROM public.workspace_provisioning_queue q
-     WHERE q.status IN ('failed', 'rollback_needed') AND q.created_at >= steward.now() - interval '24 hours'
-     ORDER BY q.last_error_at DESC NULLS LAST, q.id LIMIT 10
+    SELECT f.id, f.match_id, f.project_id, f.advisor_id, f.status, f.attempt_count, f.last_error, f.last_error_at
+      FROM (SELECT q.id, q.match_id, q.project_id, q.advisor_id, q.status, q.attempt_count, q.last_error, q.last_error_at,
+                   COALESCE(q.last_error_at, q.created_at) AS failed_at
+              FROM public.workspace_provisioning_queue q WHERE q.status IN ('failed', 'rollback_needed')
+            UNION ALL
+            SELECT q.id, q.match_id, q.project_id, d.advisor_id, q.status, d.attempt_count, r.error, d.last_error_at,
+                   COALESCE(d.last_error_at, r.finished_at)
+              FROM steward.job_run r
+             CROSS JOIN LATERAL jsonb_to_record(r.detail) AS d(id uuid, advisor_id uuid, attempt_count int, last_error_at timestamptz)
+              JOIN public.workspace_provisioning_queue q ON q.id = d.id
+             WHERE r.job LIKE 'provisioning:%' AND r.status = 'failed' AND r.created_at >= steward.now() - interval '24 hours'
+               AND (r.scheduled_at <> q.created_at OR q.status NOT IN ('failed', 'rollback_needed'))) f
+     WHERE f.failed_at >= steward.now() - interval '24 hours'
+     ORDER BY f.last_error_at DESC NULLS LAST, f.id LIMIT 10
 $$;
-COMMENT ON FUNCTION steward.provisioning_errors() IS 'the ten latest failed jobs of the last 24 hours, the latest error first';
+COMMENT ON FUNCTION steward.provisioning_errors() IS
+    'the ten latest failures of the last 24 hours, the latest first, with the state the job is in now: it may have been tried again';
 CREATE VIEW steward.provisioning_errors WITH (security_invoker = true) AS SELECT * FROM steward.provisioning_errors();
-COMMENT ON VIEW steward.provisioning_errors IS 'the ten latest failed jobs of the last 24 hours, the latest error first';
+COMMENT ON VIEW steward.provisioning_errors IS
+    'the ten latest failures of the last 24 hours, the latest first, with the state the job is in now: it may have been tried again';
 
 -- Known errors by what they start with: the code steward writes, or the words
 -- that other clients of the table leave.

@@ -124,7 +124,7 @@ errors(const struct command_context *c, const struct admin *a, struct error *e)
 		    db_named_text(groups, i, "count"), rows_text(groups, i, "last_error", "no error text"),
 		    db_named_text(groups, i, "class"), db_named_text(groups, i, "cause"),
 		    db_named_text(groups, i, "remedy"));
-	rows_print_list(c->out, jobs, "id,match_id,status,attempt_count,last_error_at", "no job failed in the last 24 hours");
+	rows_print_list(c->out, jobs, "id,match_id,status,attempt_count,last_error_at,last_error", "no job failed in the last 24 hours");
 	return output_finish(c->out, e);
 }
 

@@ -226,6 +226,8 @@ fail_one() {
 	[ "$(jq -r '.items[] | select(.criterion == "rollback rate") | .actual' <<<"$output")" = "16.667 %" ]
 	run -0 ctl provisioning retry "$failed_job"
 	wait_until 5 nothing_waits
+	run -0 ctl provisioning errors
+	[[ $output == *"$failed_job"*completed*"23514: poisoned"* ]]
 	run ctl provisioning accept --window 24h
 	[ "$status" -eq 1 ]
 	grep -qE "rollback rate +< 0.1 % +14.286 % +no" <<<"$output"
