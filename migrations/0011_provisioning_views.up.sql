@@ -31,18 +31,32 @@ COMMENT ON FUNCTION steward.provisioning_performance(interval) IS 'success rate,
 CREATE VIEW steward.provisioning_performance WITH (security_invoker = true) AS SELECT * FROM steward.provisioning_performance();
 COMMENT ON VIEW steward.provisioning_performance IS 'success rate, counts and latency of the last 24 hours';
 
+-- A job that was tried again has forgotten that it failed; job_run has not, once for
+-- each approval.
 CREATE FUNCTION steward.provisioning_errors()
     RETURNS TABLE (id uuid, match_id uuid, project_id uuid, advisor_id uuid, status text, attempt_count int,
                    last_error text, last_error_at timestamptz)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT q.id, q.match_id, q.project_id, q.advisor_id, q.status, q.attempt_count, q.last_error, q.last_error_at
-      FROM public.workspace_provisioning_queue q
-     WHERE q.status IN ('failed', 'rollback_needed') AND q.created_at >= steward.now() - interval '24 hours'
-     ORDER BY q.last_error_at DESC NULLS LAST, q.id LIMIT 10
+    SELECT f.id, f.match_id, f.project_id, f.advisor_id, f.status, f.attempt_count, f.last_error, f.last_error_at
+      FROM (SELECT q.id, q.match_id, q.project_id, q.advisor_id, q.status, q.attempt_count, q.last_error, q.last_error_at,
+                   COALESCE(q.last_error_at, q.created_at) AS failed_at
+              FROM public.workspace_provisioning_queue q WHERE q.status IN ('failed', 'rollback_needed')
+            UNION ALL
+            SELECT q.id, q.match_id, q.project_id, d.advisor_id, q.status, d.attempt_count, r.error, d.last_error_at,
+                   COALESCE(d.last_error_at, r.finished_at)
+              FROM steward.job_run r
+             CROSS JOIN LATERAL jsonb_to_record(r.detail) AS d(id uuid, advisor_id uuid, attempt_count int, last_error_at timestamptz)
+              JOIN public.workspace_provisioning_queue q ON q.id = d.id
+             WHERE r.job LIKE 'provisioning:%' AND r.status = 'failed' AND r.created_at >= steward.now() - interval '24 hours'
+               AND (r.scheduled_at <> q.created_at OR q.status NOT IN ('failed', 'rollback_needed'))) f
+     WHERE f.failed_at >= steward.now() - interval '24 hours'
+     ORDER BY f.last_error_at DESC NULLS LAST, f.id LIMIT 10
 $$;
-COMMENT ON FUNCTION steward.provisioning_errors() IS 'the ten latest failed jobs of the last 24 hours, the latest error first';
+COMMENT ON FUNCTION steward.provisioning_errors() IS
+    'the ten latest failures of the last 24 hours, the latest first, with the state the job is in now: it may have been tried again';
 CREATE VIEW steward.provisioning_errors WITH (security_invoker = true) AS SELECT * FROM steward.provisioning_errors();
-COMMENT ON VIEW steward.provisioning_errors IS 'the ten latest failed jobs of the last 24 hours, the latest error first';
+COMMENT ON VIEW steward.provisioning_errors IS
+    'the ten latest failures of the last 24 hours, the latest first, with the state the job is in now: it may have been tried again';
 
 -- Known errors by what they start with: the code steward writes, or the words
 -- that other clients of the table leave.
@@ -157,19 +171,19 @@ COMMENT ON FUNCTION steward.alerts_waiting() IS 'alerts to administrators that n
 
 -- Finalizing again is what makes a fresh job; it is only right while the match
 -- still stands where the rollback put it.
-CREATE FUNCTION steward.provisioning_retry(job uuid) RETURNS TABLE (ok boolean, detail text)
+CREATE FUNCTION steward.provisioning_retry(wanted uuid) RETURNS TABLE (ok boolean, detail text)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     q public.workspace_provisioning_queue;
     m public.advisor_match_requests;
 BEGIN
-    SELECT * INTO q FROM public.workspace_provisioning_queue x WHERE x.id = job FOR NO KEY UPDATE;
+    SELECT * INTO q FROM public.workspace_provisioning_queue x WHERE x.id = wanted OR x.match_id = wanted FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN;
     END IF;
     IF q.status = 'pending' THEN
         UPDATE public.workspace_provisioning_queue x SET next_retry_at = steward.now()
-         WHERE x.id = job AND x.next_retry_at > steward.now();
+         WHERE x.id = q.id AND x.next_retry_at > steward.now();
         RETURN QUERY SELECT true, 'the job is waiting for a worker';
         RETURN;
     END IF;
@@ -191,7 +205,7 @@ BEGIN
     RETURN QUERY SELECT true, 'the match is finalized again and its job is queued';
 END $$;
 COMMENT ON FUNCTION steward.provisioning_retry(uuid) IS
-    'finalizes the match of a failed job again, or makes a waiting job due; no row when there is no such job';
+    'finalizes the match of a failed job again, or makes a waiting job due; by the id of either; no row when there is no such job';
 
 CREATE FUNCTION steward.provisioning_unstick(older interval DEFAULT '5 minutes')
     RETURNS TABLE (id uuid, match_id uuid, locked_by text, stuck_duration interval)

@@ -256,14 +256,14 @@ BEGIN
           FROM public.staff_profiles p JOIN public.organizations o ON o.id = p.organization_id
          WHERE p.user_id = me.user_id AND (wanted IS NULL OR p.organization_id = wanted)
          ORDER BY o.is_default DESC, o.id LIMIT 1;
-        IF NOT FOUND AND member THEN
+        IF NOT FOUND AND (member OR wanted IS NOT NULL) THEN
             PERFORM steward.refuse(404, 'RESOURCE_NOT_FOUND', 'Staff profile not found');
         END IF;
     END IF;
     RETURN me;
 END $$;
 COMMENT ON FUNCTION steward.caller_of(jsonb, boolean) IS
-    'who calls and for which organisation; refuses a caller without a user and, unless told not to, one who is not staff';
+    'who calls and for which organisation; refuses a caller without a user, one who is not staff of the organisation that is named and, unless told not to, one who is no staff at all';
 GRANT EXECUTE ON FUNCTION steward.caller_of(jsonb, boolean) TO authenticated, service_role;
 
 CREATE FUNCTION steward.permit(allowed boolean) RETURNS void

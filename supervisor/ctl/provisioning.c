@@ -124,7 +124,7 @@ errors(const struct command_context *c, const struct admin *a, struct error *e)
 		    db_named_text(groups, i, "count"), rows_text(groups, i, "last_error", "no error text"),
 		    db_named_text(groups, i, "class"), db_named_text(groups, i, "cause"),
 		    db_named_text(groups, i, "remedy"));
-	rows_print_list(c->out, jobs, "id,match_id,status,attempt_count,last_error_at", "no job failed in the last 24 hours");
+	rows_print_list(c->out, jobs, "id,match_id,status,attempt_count,last_error_at,last_error", "no job failed in the last 24 hours");
 	return output_finish(c->out, e);
 }
 
@@ -197,7 +197,7 @@ retry(const struct command_context *c, const struct admin *a, struct error *e)
 	if (rc != ERR_ok)
 		return rc;
 	if (db_rows(r) == 0)
-		return err_set(e, ERR_not_found, "there is no job %s", c->argv[0]);
+		return err_set(e, ERR_not_found, "there is no job, and no match with a job, %s", c->argv[0]);
 	rows_put(c->out, r, 0);
 	output_tinted(c->out, has_no(r) ? TONE_bad : TONE_plain, "%s", db_named_text(r, 0, "detail"));
 	return ask_answer(c, has_no(r), e);

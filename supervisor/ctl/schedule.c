@@ -111,7 +111,8 @@ static enum err
 next(const struct command_context *c, const struct admin *a, struct error *e)
 {
 	CLEANUP(ask_cleanup) struct ask ask = { 0 };
-	CLEANUP(db_result_cleanup) struct db_result *r = NULL;
+	CLEANUP(db_result_cleanup) struct db_result *job   = NULL;
+	CLEANUP(db_result_cleanup) struct db_result *slots = NULL;
 	char        most[24];
 	const char *values[] = { c->argv[0], most };
 	int64_t     count    = SLOTS;
@@ -123,10 +124,15 @@ next(const struct command_context *c, const struct admin *a, struct error *e)
 		rc = begin(&ask, c, a, e);
 	(void)snprintf(most, sizeof(most), "%" PRId64, count);
 	if (rc == ERR_ok)
-		rc = ask_query_with(&ask, "SELECT * FROM steward.schedule_upcoming($1, $2::int)", values, COUNT_OF(values), &r, e);
+		rc = ask_query(&ask, JOBS " WHERE name = $1", c->argv[0], &job, e);
+	if (rc == ERR_ok)
+		rc = ask_query_with(&ask, "SELECT * FROM steward.schedule_upcoming($1, $2::int)", values, COUNT_OF(values), &slots, e);
 	if (rc != ERR_ok)
 		return rc;
-	rows_print_list(c->out, r, NULL, "no slot");
+	output_bool(c->out, "enabled", db_bool(job, 0, "enabled"));
+	if (!db_bool(job, 0, "enabled") && !output_has_fields(c->out))
+		output_tinted(c->out, TONE_warn, "%s is disabled; its slots would be:", c->argv[0]);
+	rows_print_list(c->out, slots, NULL, "no slot");
 	return output_finish(c->out, e);
 }
 

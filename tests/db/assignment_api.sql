@@ -2,7 +2,7 @@
 
 \ir setup.psql
 
-SELECT plan(671);
+SELECT plan(693);
 
 CREATE FUNCTION pg_temp.call(who uuid, operation text, request jsonb DEFAULT '{}', role text DEFAULT 'authenticated',
                              OUT status int, OUT headers jsonb, OUT body jsonb) LANGUAGE plpgsql AS $$
@@ -284,6 +284,15 @@ INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority, or
 SELECT is((d).items, 'm-breached m-warning m-ok m-elsewhere', 'who works in several has the work of all'), is((e).items, 'm-elsewhere', 'or of the one that is named'), is((e).body #> '{summary,active_count}', '1', 'summed up, too')
   FROM pg_temp.mine(:'mia') d, pg_temp.mine(:'mia', jsonb_build_object('organization_id', :'another')) e;
 ROLLBACK;
+SELECT pg_temp.give(:'mia', 'm-named') AS named \gset
+SELECT is((d).status, 404, o.operation || ' in an organisation of others'), is((d).body ->> 'error', 'Staff profile not found', 'in the words of the other operations')
+  FROM (VALUES ('assignments_my_assignments', '{}'::jsonb), ('assignments_update_status', jsonb_build_object('assignment_id', :'named', 'status', 'in_progress')),
+               ('assignments_escalate', jsonb_build_object('assignment_id', :'named', 'reason', 'manual')), ('queue_escalate', jsonb_build_object('queue_id', :'named')),
+               ('escalations_acknowledge', jsonb_build_object('escalation_id', :'named'))) o(operation, request),
+       unnest(ARRAY[:'another', '00000000-0000-0000-0000-000000000001']) organization,
+       LATERAL (SELECT pg_temp.call(:'mia', o.operation, o.request || jsonb_build_object('organization_id', organization)) AS d) a;
+SELECT is(status, 'assigned', 'and nothing is done'), is(escalated_at, NULL, 'at all') FROM assignments WHERE id = :'named';
+DELETE FROM assignments WHERE id = :'named';
 SELECT is((d).items, 'm-warning', 'a part of it'), is((d).body ->> 'total_count', '3', 'of three'), is((d).body #>> '{summary,active_count}', '3', 'the summary is of all') FROM pg_temp.mine(:'mia', '{"limit": 1, "offset": 1}') d;
 SELECT is(pg_temp.pages(:'mia', 'assignments_my_assignments', request, 'assignments'), pages, format('by cursor: %s', request))
   FROM (VALUES ('{"limit": 2}'::jsonb, 'm-breached m-warning | m-ok'), ('{"limit": 1, "offset": 1}', 'm-warning | m-ok'), ('{"limit": 3, "include_completed": true}', 'm-breached m-warning m-ok | m-done'), ('{"limit": 3}', 'm-breached m-warning m-ok'),

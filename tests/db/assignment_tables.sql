@@ -4,7 +4,7 @@
 \ir setup.psql
 \ir assignments.psql
 
-SELECT plan(250);
+SELECT plan(253);
 
 -- Words.
 SELECT is(enum_range(NULL::priority_level)::text, '{low,normal,high,urgent}', 'priorities rise, so DESC is urgent first');
@@ -265,6 +265,9 @@ SELECT is((SELECT count(*) FROM escalation_events_archive WHERE assignment_id IN
 SELECT is((SELECT count(*) FROM escalation_events WHERE assignment_id IN (:'counted', :'one', :'two', :'three')), 0::bigint, 'which are there only');
 SELECT is((SELECT to_jsonb(e) - 'archived_at' FROM escalation_events_archive e WHERE e.id = :'event') ->> 'notes', 'done', 'as they were');
 SELECT ok((SELECT count(*) FROM assignment_history WHERE assignment_id = :'counted') > 0, 'the history stays');
+INSERT INTO assignments (id, work_item_id, work_item_type, assignee_id, priority) VALUES (:'one', 'again', 'task', :'ann', 'low');
+SELECT lives_ok(format('DELETE FROM assignments WHERE id = %L', :'one'), 'an id that came back goes again');
+SELECT is(array_agg(work_item_id), '{again}', 'and is archived once, as it was last') FROM assignments_archive WHERE id = :'one';
 
 -- The queue.
 SELECT throws_ok(format('INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, priority, attempts) VALUES (%L, ''task'', %L, ''low'', %s)', item, skills, attempts), state, NULL, what)
@@ -383,6 +386,13 @@ SELECT pg_temp.waits(:giver);
 SELECT dblink_exec('mover', 'COMMIT');
 SELECT throws_ok('SELECT * FROM dblink_get_result(''giver'') AS r(x text)', '40001', NULL, 'and is to be tried again when the move is done');
 SELECT lives_ok(format('SELECT pg_temp.work(%L)', :'bob'), 'which then works');
+SELECT * FROM dblink_get_result('giver') AS r(x text);
+SELECT dblink_exec('mover', format('BEGIN; UPDATE staff_profiles SET unit_id = %L WHERE user_id = %L', :'arabic', :'bob'));
+SELECT dblink_send_query('giver', format('INSERT INTO assignments (work_item_id, work_item_type, assignee_id, priority) SELECT ''late '' || i, ''task'', %L, ''low'' FROM generate_series(1, 2) i', :'bob'));
+SELECT pg_temp.waits(:giver);
+SELECT dblink_exec('mover', 'COMMIT');
+SELECT throws_ok('SELECT * FROM dblink_get_result(''giver'') AS r(x text)', '40001', NULL, 'so are several in one statement');
+UPDATE staff_profiles SET unit_id = :'translation' WHERE user_id = :'bob';
 SELECT is(pg_temp.drift(), NULL, 'and nothing was counted that is not there');
 
 -- A move that would close a circle of waiting lets the others go first.

@@ -3,7 +3,7 @@
 
 \ir setup.psql
 
-SELECT plan(7);
+SELECT plan(10);
 
 SELECT pg_temp.person() AS client \gset
 SELECT dblink_connect(name, format('host=%s port=%s user=%s dbname=%s application_name=%s', :'HOST', :'PORT', :'USER', current_database(), name))
@@ -73,6 +73,12 @@ INSERT INTO project_advisors (organization_id, project_id, advisor_id, status, a
 SELECT organization_id, project_id, pg_temp.person(), 'active', requested_by, steward.now() - interval '1 day' FROM workspace_provisioning_queue WHERE status = 'pending';
 INSERT INTO poison SELECT project_id FROM workspace_provisioning_queue WHERE status = 'pending' ORDER BY project_id OFFSET 12 LIMIT 1;
 SELECT is(pg_temp.order_met(), '19 done, ascending', 'and those of them that are tried in parts');
+-- The second job of a project is left to the next call, which is said to be due.
+SELECT pg_temp.backlog(20) \g /dev/null
+INSERT INTO poison SELECT project_id FROM workspace_provisioning_queue WHERE status = 'pending' ORDER BY project_id OFFSET 12 LIMIT 1;
+SELECT pg_temp.finalized_match(project_id, pg_temp.person()) FROM workspace_provisioning_queue WHERE status = 'pending' ORDER BY project_id LIMIT 1 \g /dev/null
+SELECT is(completed, 19, 'a batch that is tried in parts does one job of a project'), is(next_due_ms, 0::bigint, 'and another call is due for the other') FROM steward.provision_batch('test', 100);
+SELECT is(completed, 1, 'which does it') FROM steward.provision_batch('test', 100);
 SELECT dblink_disconnect('writer'), dblink_disconnect('batch') \g /dev/null
 
 SELECT * FROM finish();

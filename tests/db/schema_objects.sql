@@ -4,7 +4,7 @@
 SET client_min_messages = warning;
 BEGIN;
 SET LOCAL search_path = public, pgtap;
-SELECT plan(10);
+SELECT plan(18);
 
 -- after(statement, version) - the words of verify about that migration, or any, NULL when it finds nothing; the statement is undone
 CREATE FUNCTION pg_temp.after(statement text, version int DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
@@ -35,7 +35,7 @@ SELECT m.kind, m.name, m.version,
             ELSE format('DROP %s %s CASCADE', m.kind, m.name) END AS statement
   FROM steward.migration_object m, regexp_match(m.name, '^(.*)\.([^.]+)$') part
  -- Ends with its table only: a sequence of its own is not the schema's word.
- WHERE m.kind <> 'sequence';
+ WHERE m.kind NOT IN ('sequence', 'access to');
 
 SELECT cmp_ok((SELECT count(*) FROM dropped), '>', 1000::bigint, 'the record holds every object');
 SELECT set_eq('SELECT DISTINCT kind FROM dropped',
@@ -61,4 +61,17 @@ SELECT is(pg_temp.after('ALTER TABLE public.assignments ALTER assignee_id DROP N
 SELECT is(pg_temp.after('ALTER DOMAIN steward.staff_role DROP CONSTRAINT staff_role_check'),
     $$type steward.staff_role was "CHECK (((VALUE)::text = ANY ((ARRAY['staff'::character varying, 'supervisor'::character varying, 'admin'::character varying])::text[])))" and is ""$$,
     'a type that checks less');
+SELECT is(pg_temp.after('GRANT INSERT ON public.staff_profiles TO authenticated'),
+    'access to public.staff_profiles was "authenticated SELECT, service_role DELETE, service_role INSERT, service_role SELECT, service_role UPDATE"'
+    ' and is "authenticated INSERT, authenticated SELECT, service_role DELETE, service_role INSERT, service_role SELECT, service_role UPDATE"',
+    'a table that somebody may write now');
+SELECT matches(pg_temp.after(s.statement), s.said, s.statement)
+  FROM (VALUES ('GRANT UPDATE (role) ON public.staff_profiles TO authenticated', '^access to public.staff_profiles was .* and is "authenticated SELECT, authenticated UPDATE of role, '),
+               ('GRANT SELECT ON steward.job_run TO PUBLIC', '^access to steward.job_run was "" and is "PUBLIC SELECT"$'),
+               ('GRANT EXECUTE ON FUNCTION steward.protect(regclass) TO anon', '^access to steward.protect\(regclass\) was "" and is "anon EXECUTE"$'),
+               ('GRANT EXECUTE ON FUNCTION steward.provision_batch(text, int) TO steward_worker WITH GRANT OPTION', 'is "steward_worker EXECUTE WITH GRANT OPTION"$'),
+               ('REVOKE SELECT ON public.staff_profiles FROM authenticated', '^access to public.staff_profiles was "authenticated SELECT, ')) s(statement, said);
+CREATE ROLE platform;
+SELECT is(pg_temp.after('GRANT ALL ON public.staff_profiles TO platform'), NULL, 'what a platform grants to its own roles is its business');
+SELECT is(pg_temp.after('DROP VIEW steward.provisioning_list'), 'view steward.provisioning_list is missing', 'what is gone is not told twice');
 ROLLBACK;

@@ -5,7 +5,7 @@
 \ir assignments.psql
 SET TimeZone = 'UTC';
 
-SELECT plan(274);
+SELECT plan(277);
 
 CREATE FUNCTION pg_temp.turn(most int DEFAULT 1000) RETURNS text LANGUAGE sql AS $$
     SELECT format('%s warned, %s escalated, %s unserved, %s returned', t.warned, t.escalated, t.unserved, t.returned)
@@ -136,6 +136,9 @@ SELECT is(get_escalation_recipient(:'bob'), :'supervisor'::uuid, 'who is on leav
 UPDATE staff_profiles SET availability_status = 'unavailable' WHERE user_id = :'supervisor';
 SELECT pg_temp.staff(:'analysis', role => 'admin') AS boss \gset
 SELECT is(get_escalation_recipient(:'ann'), :'boss'::uuid, 'an administrator is last'), is(get_escalation_recipient(:'boss'), NULL, 'but not for the own work');
+UPDATE staff_profiles SET availability_status = 'on_leave' WHERE user_id = :'boss';
+SELECT is(get_escalation_recipient(:'ann'), NULL, 'nor on leave');
+UPDATE staff_profiles SET availability_status = 'available' WHERE user_id = :'boss';
 SELECT pg_temp.staff(:'translation', role => 'supervisor') AS second, pg_temp.staff(:'translation', role => 'supervisor') AS third \gset
 SELECT is(get_escalation_recipient(:'ann'), LEAST(:'second', :'third')::uuid, 'of two supervisors it is always the same one'),
        is(get_escalation_recipient(LEAST(:'second', :'third')::uuid), GREATEST(:'second', :'third')::uuid, 'and for that one the other');
@@ -335,6 +338,10 @@ SELECT set_eq('SELECT step, problem FROM steward.sla_trouble', $$VALUES ('queued
 DROP TRIGGER chokes ON assignment_queue;
 SELECT is(pg_temp.after('3 hours 1 minute'), '0 warned, 1 escalated, 0 unserved, 0 returned', 'to be done when it can be');
 SELECT is_empty('SELECT FROM steward.sla_trouble WHERE step = ''queued breach''', 'and forgotten');
+SELECT pg_temp.done(), pg_temp.queued('choking', :'ann', :'translation') AS item \gset
+CREATE TRIGGER chokes BEFORE UPDATE OF breached_at ON assignment_queue FOR EACH ROW EXECUTE FUNCTION pg_temp.chokes();
+SELECT is(pg_temp.after('7 hours'), '0 warned, 0 escalated, 0 unserved, 0 returned', 'of a deadline that has passed nobody is warned'),
+       is(pg_temp.told(:'item'), 'sla_trouble', 'even where its breach is put off');
 ROLLBACK;
 
 -- Where there is nobody to look at it, the administrators hear at once.

@@ -4,7 +4,7 @@
 \ir setup.psql
 \ir assignments.psql
 
-SELECT plan(101);
+SELECT plan(102);
 
 CREATE FUNCTION pg_temp.job(name text, slot timestamptz DEFAULT steward.now(), OUT rows bigint, OUT message text) LANGUAGE plpgsql AS $$
 DECLARE
@@ -87,6 +87,16 @@ SELECT is(rows, 1::bigint, 'escalation-cleanup removes archived ones too') FROM 
 SELECT set_eq('SELECT reason::text FROM escalation_events_archive', ARRAY['sla_breach'], 'but no breach, ever');
 SELECT is(pg_temp.drift(), NULL, 'and every count is right');
 RESET steward.clock_offset;
+-- Trouble is forgotten when nobody will come to its item any more.
+INSERT INTO assignment_queue (work_item_id, work_item_type, required_skills, priority) VALUES ('in trouble', 'task', '{}', 'low') RETURNING id AS queued \gset
+INSERT INTO steward.sla_trouble (item, step, retry_at, state, problem)
+SELECT v.item, v.step, steward.now() - v.age, 'P0001', v.what
+  FROM (VALUES (:'breached'::uuid, 'breach', interval '25 hours', 'long gone'), (:'breached', 'warning', '23 hours', 'just gone'), (:'open', 'breach', '25 hours', 'open'),
+               (:'queued', 'queued breach', '25 hours', 'waiting'), (gen_random_uuid(), 'return', '25 hours', 'on leave')) v(item, step, age, what);
+SELECT message FROM pg_temp.job('archive-assignments') \g /dev/null
+SELECT set_eq('SELECT problem FROM steward.sla_trouble', '{just gone,open,waiting,on leave}'::text[], 'trouble is forgotten with the item, a day later');
+DELETE FROM steward.sla_trouble;
+DELETE FROM assignment_queue WHERE id = :'queued';
 -- More than a batch at once, bounded.
 UPDATE steward.upkeep SET batch = 10, assignment_days = 30;
 UPDATE staff_profiles SET individual_wip_limit = 20 WHERE user_id = :'ann';

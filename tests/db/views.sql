@@ -2,7 +2,7 @@
 
 \ir setup.psql
 
-SELECT plan(82);
+SELECT plan(87);
 
 SET ROLE steward_worker;
 SELECT is(success_rate_pct, NULL, 'an empty queue has no success rate'), is(total, 0::bigint, 'and no jobs'), is(p95_seconds, NULL, 'and no latency') FROM steward.provisioning_performance;
@@ -102,9 +102,16 @@ SELECT steward.provision_batch('test', 200);
 UPDATE projects SET owner_id = :'client' WHERE id = :'project';
 SELECT id AS job FROM workspace_provisioning_queue WHERE match_id = :'match'
 \gset
+SELECT format('SELECT status, advisor_id = %L, attempt_count, last_error FROM steward.provisioning_errors WHERE match_id = %L', (SELECT matched_advisor_id FROM advisor_match_requests WHERE id = :'match'), :'match') AS its_errors \gset
+SELECT results_eq(:'its_errors', $$VALUES ('failed', true, 1, 'owner_missing: the project has no owner')$$, 'a job that failed is there once');
 SELECT is(ok, true, 'a failed job can be tried again') FROM steward.provisioning_retry(:'job');
-SELECT is(ok, true, 'and asking twice does no harm') FROM steward.provisioning_retry(:'job');
+SELECT results_eq(:'its_errors', $$VALUES ('pending', true, 1, 'owner_missing: the project has no owner')$$, 'that it failed is still told');
+SELECT is(ok, true, 'and asking twice does no harm'), is(detail, 'the job is waiting for a worker', 'also by the match') FROM steward.provisioning_retry(:'match');
 SELECT is(completed, 1, 'it is done') FROM steward.provision_batch('test', 200);
+SELECT results_eq(:'its_errors', $$VALUES ('completed', true, 1, 'owner_missing: the project has no owner')$$, 'also after it was done');
+SET steward.clock_offset = '25 hours';
+SELECT is_empty(:'its_errors', 'for a day');
+RESET steward.clock_offset;
 SELECT is(ok, false, 'a completed job cannot'), is(detail, 'the job is completed, only a failed one can be tried again', 'and says so') FROM steward.provisioning_retry(:'job');
 SELECT is(count(*), 0::bigint, 'an unknown one is not there') FROM steward.provisioning_retry(gen_random_uuid());
 

@@ -462,12 +462,14 @@ let_go() {
 @test "what was damaged before a migration is still missed after it" {
     db setup >/dev/null
     db revert --to "$(($(newest) - 1))" >/dev/null
-    sql "DROP TRIGGER staff_ranks ON public.staff_profiles; ALTER TABLE public.assignments NO FORCE ROW LEVEL SECURITY"
+    sql "DROP TRIGGER staff_ranks ON public.staff_profiles; ALTER TABLE public.assignments NO FORCE ROW LEVEL SECURITY;
+         GRANT INSERT ON public.assignments TO authenticated"
     db migrate >/dev/null
     run --separate-stderr db verify
     [ "$status" -eq 1 ]
     [[ $output == *"trigger public.staff_profiles.staff_ranks is missing"* ]]
     [[ $output == *'table public.assignments was "row security, forced" and is "row security"'* ]]
+    [[ $output == *'access to public.assignments was '*'and is "authenticated INSERT, authenticated SELECT, '* ]]
 }
 
 @test "sql prints the file, and 4 when there is none" {

@@ -119,7 +119,7 @@ fail_one() {
 	fail_one
 	run -0 ctl provisioning show "$failed_job"
 	[[ $output == *failed* && $output == *poisoned* ]]
-	run -0 ctl provisioning retry "$failed_job"
+	run -0 ctl provisioning retry "$failed_match"
 	wait_until 5 nothing_waits
 	[ "$(count "workspace_provisioning_queue WHERE status = 'completed' AND match_id = '$failed_match'")" = 1 ]
 	books_are_right
@@ -135,8 +135,10 @@ fail_one() {
 	run ctl provisioning retry "$failed_job"
 	[ "$status" -eq 1 ]
 	[[ $output == *"the match is advisor_declined by now and has to be approved again"* ]]
-	run ctl provisioning show 00000000-0000-4000-8000-000000000000
-	[ "$status" -eq 4 ]
+	for verb in show retry; do
+		run ctl provisioning $verb 00000000-0000-4000-8000-000000000000
+		[ "$status" -eq 4 ]
+	done
 	run ctl provisioning show nonsense
 	[ "$status" -eq 65 ] || [ "$status" -eq 64 ]
 }
@@ -224,6 +226,8 @@ fail_one() {
 	[ "$(jq -r '.items[] | select(.criterion == "rollback rate") | .actual' <<<"$output")" = "16.667 %" ]
 	run -0 ctl provisioning retry "$failed_job"
 	wait_until 5 nothing_waits
+	run -0 ctl provisioning errors
+	[[ $output == *"$failed_job"*completed*"23514: poisoned"* ]]
 	run ctl provisioning accept --window 24h
 	[ "$status" -eq 1 ]
 	grep -qE "rollback rate +< 0.1 % +14.286 % +no" <<<"$output"

@@ -208,7 +208,9 @@ does_not_sleep() { [ "$(count "pg_stat_activity WHERE $SLEEPS")" = 0 ]; }
 	run -0 ctl schedule next night 3 --json
 	jq -e '.items | length == 3 and all(.[]; .local_time | contains("12:30:00 Europe/Berlin"))' <<<"$output"
 	run -0 ctl schedule next night --json
-	jq -e '.items | length == 5' <<<"$output"
+	jq -e '.enabled and (.items | length == 5)' <<<"$output"
+	run -0 ctl schedule next night
+	[[ $output != *disabled* ]]
 	run ctl schedule next night many
 	[ "$status" -eq 64 ]
 	run -0 ctl schedule history
@@ -219,6 +221,12 @@ does_not_sleep() { [ "$(count "pg_stat_activity WHERE $SLEEPS")" = 0 ]; }
 	run -0 ctl schedule disable night
 	run -0 ctl schedule show night
 	[[ $output =~ updated_by\ +(.*)$'\n' && ${BASH_REMATCH[1]} != postgres* ]]
+	run -0 ctl schedule next night 1
+	[[ $output == "night is disabled; its slots would be:"*"12:30:00 Europe/Berlin" ]]
+	run -0 ctl schedule next night 1 --json
+	jq -e '.enabled == false and (.items | length == 1)' <<<"$output"
+	run -0 ctl schedule next night 1 -o local_time
+	[[ $output != *disabled* ]]
 	run -0 ctl schedule enable night
 	run -0 ctl schedule show night --json
 	jq -e '.name == "night" and (.upcoming | length) == 5 and .history == []' <<<"$output"
