@@ -202,20 +202,24 @@ GRANT EXECUTE ON FUNCTION steward.led_people() TO authenticated;
 -- unit to the next, and only for administrators.
 CREATE FUNCTION steward.gone_units() RETURNS uuid[]
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+    led uuid[] := steward.led_organizations('admin');
 BEGIN
-    IF steward.led_organizations('admin') = '{}' THEN
+    IF led = '{}' THEN
         RETURN '{}';
     END IF;
     RETURN COALESCE((
-        WITH RECURSIVE named (unit) AS (
-            (SELECT e.unit_id FROM public.escalation_events e ORDER BY e.unit_id LIMIT 1)
+        WITH RECURSIVE named (unit, organization) AS (
+            (SELECT e.unit_id, e.organization_id FROM public.escalation_events e WHERE e.unit_id IS NOT NULL ORDER BY e.unit_id LIMIT 1)
             UNION ALL
-            SELECT (SELECT e.unit_id FROM public.escalation_events e WHERE e.unit_id > n.unit ORDER BY e.unit_id LIMIT 1)
-              FROM named n WHERE n.unit IS NOT NULL)
+            SELECT x.unit_id, x.organization_id
+              FROM named n
+             CROSS JOIN LATERAL (SELECT e.unit_id, e.organization_id FROM public.escalation_events e
+                                  WHERE e.unit_id > n.unit ORDER BY e.unit_id LIMIT 1) x)
         SELECT array_agg(n.unit) FROM named n
-         WHERE n.unit IS NOT NULL AND NOT EXISTS (SELECT FROM public.organizational_units u WHERE u.id = n.unit)), '{}');
+         WHERE n.organization = ANY (led) AND NOT EXISTS (SELECT FROM public.organizational_units u WHERE u.id = n.unit)), '{}');
 END $$;
-COMMENT ON FUNCTION steward.gone_units() IS 'for administrators, the units that escalations name and that are gone, of whatever organisation';
+COMMENT ON FUNCTION steward.gone_units() IS 'the units that escalations name and that are gone, of the organisations whose administrator the user of the claims is';
 GRANT EXECUTE ON FUNCTION steward.gone_units() TO authenticated;
 
 SELECT steward.protect('public.escalation_events');

@@ -5,7 +5,7 @@
 \ir setup.psql
 \ir assignments.psql
 
-SELECT plan(290);
+SELECT plan(291);
 
 INSERT INTO organizations (name) VALUES ('another') RETURNING id AS another
 \gset
@@ -231,6 +231,8 @@ SELECT is(pg_temp.says(json_build_object('sub', :'ada')::text, '(SELECT c.body #
           (SELECT sum(n)::text FROM (SELECT count(*) AS n FROM escalation_events WHERE organization_id = pg_temp.home() UNION ALL SELECT count(*) FROM escalation_events_archive WHERE organization_id = pg_temp.home()) e), 'it is reported');
 SELECT is(pg_temp.says(json_build_object('sub', who)::text, format('(SELECT c.status FROM api.escalations_acknowledge(%L) c)', jsonb_build_object('escalation_id', e.id, 'resolve', true))), status, format('%s settles it: %s', whose, status))
   FROM escalation_events e, (VALUES (:'sam'::uuid, 'a supervisor', '403'), (:'zed', 'one of elsewhere', '404'), (:'ada', 'any administrator', '200')) v(who, whose, status) WHERE e.work_item_id = 'left';
+SELECT set_config('request.jwt.claims', json_build_object('sub', :'ada')::text, true) \g /dev/null
+SELECT is(steward.gone_units(), ARRAY[:'closed']::uuid[], 'nor is such a unit of another organisation named');
 ROLLBACK;
 
 SELECT is(array_agg(c.oid::regclass::text), NULL, 'a worker reads and writes no table, only by functions and the views that it was given')
