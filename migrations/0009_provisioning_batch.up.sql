@@ -249,13 +249,16 @@ COMMENT ON FUNCTION steward.is_in_share(uuid, int) IS 'whether a project''s buck
 -- handed back, to come again when they are judged.  A list of jobs narrows the
 -- claim to them.
 --
+-- Two jobs of one project are refused where both would write: its number is drawn
+-- once a statement.
+--
 -- What must never become a scan of a whole table is written so that the planner,
 -- who knows neither how many jobs there are nor, on a new database, how much else,
 -- has no choice: = ANY (ARRAY[..]) is neither hashed nor merged, a sub-select in
 -- the select list stays a look-up, and where the primary key is meant, no
 -- condition implies a partial index.
 CREATE FUNCTION steward.provision_apply(jobs uuid[], most int, share int, judged boolean,
-                                        OUT taken int, OUT claimed int, OUT completed int, OUT odd uuid[])
+                                        OUT claimed int, OUT completed int, OUT odd uuid[])
     LANGUAGE plpgsql AS $$
 DECLARE
     stamp  timestamptz := steward.now();
@@ -270,18 +273,8 @@ BEGIN
           FROM public.workspace_provisioning_queue q WHERE q.id = ANY (jobs);
     END IF;
 
-    WITH locked AS MATERIALIZED (
-        SELECT q.id, q.organization_id, q.match_id, q.project_id, q.advisor_id, q.requested_by, q.next_retry_at, q.created_at,
-               p.owner_id
-          FROM public.workspace_provisioning_queue q JOIN public.projects p ON p.id = ANY (ARRAY[q.project_id])
-         WHERE q.status = 'pending' AND q.next_retry_at >= oldest AND q.next_retry_at <= newest
-           AND (jobs IS NULL OR q.id = ANY (jobs))
-           AND (share = 10000 OR steward.is_in_share(q.project_id, share))
-         ORDER BY q.next_retry_at
-         LIMIT most
-           FOR UPDATE OF q SKIP LOCKED FOR NO KEY UPDATE OF p SKIP LOCKED
-    ), j AS MATERIALIZED (
-        SELECT DISTINCT ON (l.project_id) l.*, gen_random_uuid() AS session,
+    WITH j AS MATERIALIZED (
+        SELECT l.*, gen_random_uuid() AS session,
                COALESCE((SELECT u.preferred_locale FROM public.user_preferences u WHERE u.user_id = l.owner_id), 'en') AS locale,
                (SELECT m.id FROM public.project_chat_log_minimal m
                  WHERE m.project_id = l.project_id AND m.client_msg_id = l.match_id) IS NULL AS unwelcomed,
@@ -291,7 +284,15 @@ BEGIN
                AND (SELECT a.advisor_id FROM public.project_advisors a
                      WHERE a.project_id = l.project_id AND a.status <> ALL ('{invited, inactive, removed}')
                        AND a.advisor_id <> l.advisor_id) IS NULL AS ordinary
-          FROM locked l ORDER BY l.project_id, l.next_retry_at, l.created_at
+          FROM (SELECT q.id, q.organization_id, q.match_id, q.project_id, q.advisor_id, q.requested_by, p.owner_id
+                  FROM public.workspace_provisioning_queue q JOIN public.projects p ON p.id = ANY (ARRAY[q.project_id])
+                 WHERE q.status = 'pending' AND q.next_retry_at >= oldest AND q.next_retry_at <= newest
+                   AND (jobs IS NULL OR q.id = ANY (jobs))
+                   AND (share = 10000 OR steward.is_in_share(q.project_id, share))
+                 ORDER BY q.next_retry_at
+                 LIMIT most
+                   FOR UPDATE OF q SKIP LOCKED FOR NO KEY UPDATE OF p SKIP LOCKED) l
+         ORDER BY l.project_id
     ), member AS (
         INSERT INTO public.project_advisors AS a
                (organization_id, project_id, advisor_id, status, role, added_by, assigned_at, created_at,
@@ -319,7 +320,8 @@ BEGIN
            SET last_seq = x.last_seq + 1, last_event_seq = x.last_event_seq + 1
         RETURNING project_id, last_seq, last_event_seq
     ), numbered AS MATERIALIZED (
-        -- FULL, because it cannot be a nested loop, which a low estimate would make it.
+        -- FULL, because it cannot be a nested loop, which a low estimate would make it.  All of j,
+        -- so that two of a project come to the same number, which their messages cannot share.
         -- jsonb_object takes text as it is, where jsonb_build_object looks up the type of each value.
         SELECT j.organization_id, j.project_id, j.match_id, j.advisor_id, n.last_seq, n.last_event_seq,
                jsonb_object(ARRAY['matchId', j.match_id::text, 'advisorId', j.advisor_id::text,
@@ -345,8 +347,8 @@ BEGIN
            SET status = 'completed', completed_at = stamp, updated_at = stamp, locked_at = NULL, locked_by = NULL
          WHERE q.id = ANY (ARRAY(SELECT j.id FROM j WHERE j.ordinary))
     )
-    SELECT (SELECT count(*) FROM locked), count(*), array_agg(j.id) FILTER (WHERE NOT j.ordinary)
-      INTO taken, claimed, odd
+    SELECT count(*), array_agg(j.id) FILTER (WHERE NOT j.ordinary)
+      INTO claimed, odd
       FROM j;
     completed := claimed - COALESCE(cardinality(odd), 0);
 
@@ -355,11 +357,11 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION steward.provision_apply(uuid[], int, int, boolean) IS
-    'claims ready jobs of distinct projects and does them: membership, session, welcome, event, completion; raises when one of them cannot be had';
+    'claims ready jobs and does them: membership, session, welcome, event, completion; raises when one of them cannot be had';
 
 -- The claim alone, for a batch that was refused: its jobs stay locked while they
--- are tried in parts.
-CREATE FUNCTION steward.provision_claim(most int, share int, OUT taken int, OUT jobs uuid[])
+-- are tried in parts.  Of a project the first is tried, the others come again.
+CREATE FUNCTION steward.provision_claim(most int, share int, OUT claimed int, OUT jobs uuid[])
     LANGUAGE plpgsql AS $$
 BEGIN
     WITH locked AS MATERIALIZED (
@@ -372,34 +374,30 @@ BEGIN
            FOR UPDATE OF q SKIP LOCKED FOR NO KEY UPDATE OF p SKIP LOCKED
     )
     SELECT (SELECT count(*) FROM locked), array_agg(c.id ORDER BY c.project_id)
-      INTO taken, jobs
+      INTO claimed, jobs
       FROM (SELECT DISTINCT ON (l.project_id) l.id, l.project_id
               FROM locked l ORDER BY l.project_id, l.next_retry_at, l.created_at) c;
 END $$;
 COMMENT ON FUNCTION steward.provision_claim(int, int) IS
     'locks ready jobs; how many, and the one of each project that comes first';
 
--- When a batch raises, it is split until the poison is alone; its neighbours are
--- done in the same call.  Eighths rather than halves: the work that is thrown away
--- is a quarter more than the batch instead of twice it, and a lock that somebody
--- holds is waited for four times instead of nine.
+-- Jobs that are claimed already, as one; when they are refused, in parts, until the
+-- poison is alone.
 --
 -- Two seconds into a call nobody is waited for any more, or many held rows would
 -- keep the neighbours from being committed.  Who is then found held was not given
 -- his time: he is put off beyond the end of the call, not counted, and so stands
 -- in front of nobody.
-CREATE FUNCTION steward.provision_split(jobs uuid[], most int, share int, judged boolean, worker text,
-                                        OUT taken int, OUT claimed int, OUT completed int, OUT retried int, OUT rolled_back int)
+CREATE FUNCTION steward.provision_try(jobs uuid[], share int, judged boolean, worker text,
+                                      OUT completed int, OUT retried int, OUT rolled_back int)
     LANGUAGE plpgsql AS $$
 DECLARE
     odd     uuid[];
-    size    int;
-    first   int := 1;
     state   text;
     problem text;
     source  text;
     context text;
-    hurried boolean := false;
+    hurried boolean;
     part    record;
 BEGIN
     retried := 0;
@@ -411,9 +409,7 @@ BEGIN
              WHERE q.id = ANY (jobs) AND a.project_id = ANY (ARRAY[q.project_id]) AND a.advisor_id <> q.advisor_id
                AND a.status <> ALL ('{invited, inactive, removed}');
         END IF;
-        part := steward.provision_apply(jobs, most, share, judged);
-        taken := part.taken;
-        claimed := part.claimed;
+        part := steward.provision_apply(jobs, cardinality(jobs), share, judged);
         completed := part.completed;
         odd := part.odd;
     EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
@@ -428,49 +424,58 @@ BEGIN
         IF odd IS NOT NULL THEN
             part := steward.provision_odd(odd, share, worker);
             completed := completed + part.completed;
-            retried := retried + part.retried;
-            rolled_back := rolled_back + part.rolled_back;
+            retried := part.retried;
+            rolled_back := part.rolled_back;
         END IF;
         RETURN;
     END IF;
 
     completed := 0;
-    IF state = '55P03' THEN
-        hurried := current_setting('lock_timeout') = '1ms';
-        IF clock_timestamp() > statement_timestamp() + interval '2 s' THEN
-            PERFORM set_config('lock_timeout', '1ms', true);
-        END IF;
+    hurried := state = '55P03' AND current_setting('lock_timeout') = '1ms';
+    IF state = '55P03' AND clock_timestamp() > statement_timestamp() + interval '2 s' THEN
+        PERFORM set_config('lock_timeout', '1ms', true);
     END IF;
-    IF jobs IS NULL THEN
-        part := steward.provision_claim(most, share);
-        taken := part.taken;
-        jobs := COALESCE(part.jobs, '{}');
-        claimed := cardinality(jobs);
-    ELSIF cardinality(jobs) = 1 THEN
-        IF hurried THEN
-            UPDATE public.workspace_provisioning_queue q
-               SET next_retry_at = steward.now() + interval '5 s' * (1 + random()),
-                   last_error = state || ': ' || problem, last_error_at = steward.now()
-             WHERE q.id = jobs[1];
-        ELSIF steward.provision_failed(jobs[1], worker, state, problem, left(state, 2) NOT IN ('22', '23'),
-                                       steward.error_place(source, context)) THEN
-            retried := 1;
-        ELSE
-            rolled_back := 1;
-        END IF;
-        RETURN;
+    IF cardinality(jobs) > 1 THEN
+        part := steward.provision_split(jobs, share, judged, worker);
+        completed := part.completed;
+        retried := part.retried;
+        rolled_back := part.rolled_back;
+    ELSIF hurried THEN
+        UPDATE public.workspace_provisioning_queue q
+           SET next_retry_at = steward.now() + interval '5 s' * (1 + random()),
+               last_error = state || ': ' || problem, last_error_at = steward.now()
+         WHERE q.id = jobs[1];
+    ELSIF steward.provision_failed(jobs[1], worker, state, problem, left(state, 2) NOT IN ('22', '23'),
+                                   steward.error_place(source, context)) THEN
+        retried := 1;
+    ELSE
+        rolled_back := 1;
     END IF;
-    size := (cardinality(jobs) + 7) / 8;
-    WHILE first <= cardinality(jobs) LOOP
-        part := steward.provision_split(jobs[first:first + size - 1], size, share, judged, worker);
+END $$;
+COMMENT ON FUNCTION steward.provision_try(uuid[], int, boolean, text) IS
+    'provision_apply for claimed jobs that leaves only those behind that cannot be done';
+
+-- Eighths rather than halves: the work that is thrown away is a quarter more than
+-- the batch instead of twice it, and a lock that somebody holds is waited for four
+-- times instead of nine.
+CREATE FUNCTION steward.provision_split(jobs uuid[], share int, judged boolean, worker text,
+                                        OUT completed int, OUT retried int, OUT rolled_back int)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    size int := (cardinality(jobs) + 7) / 8;
+    part record;
+BEGIN
+    completed := 0;
+    retried := 0;
+    rolled_back := 0;
+    FOR i IN 1 .. cardinality(jobs) BY size LOOP
+        part := steward.provision_try(jobs[i:i + size - 1], share, judged, worker);
         completed := completed + part.completed;
         retried := retried + part.retried;
         rolled_back := rolled_back + part.rolled_back;
-        first := first + size;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION steward.provision_split(uuid[], int, int, boolean, text) IS
-    'provision_apply that leaves only the jobs behind that cannot be done; without a list, for the next ones';
+COMMENT ON FUNCTION steward.provision_split(uuid[], int, boolean, text) IS 'tries jobs that were refused together in parts';
 
 CREATE FUNCTION steward.provision_odd(jobs uuid[], share int, worker text,
                                       OUT completed int, OUT retried int, OUT rolled_back int)
@@ -485,9 +490,10 @@ BEGIN
     retried := 0;
     rolled_back := 0;
     WITH judged AS (
+        -- Of a project the first; the others come again.
         -- The LIMITs keep these look-ups from being joined any other way, and the
         -- OFFSET keeps the maximum from being looked for among all finalized matches.
-        SELECT q.id, q.project_id,
+        SELECT DISTINCT ON (q.project_id) q.id, q.project_id,
                CASE WHEN p.owner_id IS NULL THEN 'owner_missing'
                     -- A job that was written by hand for a match nobody finalized yet is its writer's business.
                     WHEN m.status <> 'finalized' AND m.finalized_at IS NOT NULL THEN 'match_changed'
@@ -510,6 +516,7 @@ BEGIN
                   AND a.advisor_id <> q.advisor_id
                 LIMIT 1) o ON true
          WHERE q.id = ANY (jobs)
+         ORDER BY q.project_id, q.next_retry_at, q.created_at
     )
     SELECT array_agg(g.id ORDER BY g.project_id) FILTER (WHERE g.obstacle IS NULL),
            array_agg(g.id ORDER BY g.project_id) FILTER (WHERE g.obstacle IS NOT NULL),
@@ -518,7 +525,7 @@ BEGIN
       FROM judged g;
 
     IF ready IS NOT NULL THEN
-        part := steward.provision_split(ready, cardinality(ready), share, true, worker);
+        part := steward.provision_try(ready, share, true, worker);
         completed := part.completed;
         retried := part.retried;
         rolled_back := part.rolled_back;
@@ -566,7 +573,11 @@ COMMENT ON FUNCTION steward.provision_reap(text, interval, int) IS
 -- order, for a bitmap of all that is ready would defeat the limit.  Planning anew
 -- at each call would cost more than a small batch itself.  What is called from
 -- here has no SET of its own, and would pay for it.
-CREATE FUNCTION steward.provision_batch(worker text, batch_limit int)
+--
+-- Who looks ahead is told when the next job is due.  Who need not, because what it
+-- was told still holds, does its jobs without that question, which somebody waits
+-- for; what it may have missed meanwhile it asks for a second later.
+CREATE FUNCTION steward.provision_batch(worker text, batch_limit int, looks_ahead boolean DEFAULT true)
     RETURNS TABLE (claimed int, completed int, retried int, rolled_back int, next_due_ms bigint, reaped int)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -578,7 +589,10 @@ CREATE FUNCTION steward.provision_batch(worker text, batch_limit int)
 DECLARE
     share int;            -- the buckets below it are on
     most  int;
-    taken int := 0;
+    taken int;
+    held  int := 0;
+    rest  uuid[];         -- what was not done with the others
+    refused boolean := false;
     part  record;
     -- Kept, because the clock written out is five calls wherever a statement reads it.
     stamp     timestamptz;
@@ -598,20 +612,47 @@ BEGIN
 
     -- A hundred at a time: more gains nothing, and a poison throws less away.
     LOOP
-        most := LEAST(batch_limit - taken, 100);
-        part := steward.provision_split(NULL, most, share, false, worker);
-        taken := taken + part.taken;
-        claimed := claimed + part.claimed;
-        completed := completed + part.completed;
-        retried := retried + part.retried;
-        rolled_back := rolled_back + part.rolled_back;
-        EXIT WHEN part.taken < most OR taken >= batch_limit;
+        most := LEAST(batch_limit - held, 100);
+        BEGIN
+            part := steward.provision_apply(NULL, most, share, false);
+            taken := part.claimed;
+            completed := completed + part.completed;
+            rest := part.odd;
+        EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
+            IF steward.is_environment(SQLSTATE) THEN
+                RAISE;
+            END IF;
+            part := steward.provision_claim(most, share);
+            taken := part.claimed;
+            rest := part.jobs;
+            refused := true;
+        END;
+        held := held + taken;
+        IF rest IS NOT NULL THEN
+            IF refused THEN
+                part := steward.provision_split(rest, share, false, worker);
+                refused := false;
+            ELSE
+                part := steward.provision_odd(rest, share, worker);
+            END IF;
+            completed := completed + part.completed;
+            retried := retried + part.retried;
+            rolled_back := rolled_back + part.rolled_back;
+        END IF;
+        EXIT WHEN taken < most OR held >= batch_limit;
     END LOOP;
+    claimed := completed + retried + rolled_back;
 
-    -- More may be ready when the batch was full or held several jobs of a project.
-    -- The rest is then left to the next call, and what is stale to that or to upkeep.
-    IF taken >= batch_limit OR taken > claimed THEN
+    -- More may be ready when the batch was full or left some, as it does with a second
+    -- one of a project.  The rest is then left to the next call, and what is stale to
+    -- that or to upkeep.
+    IF held >= batch_limit OR held > claimed THEN
         next_due_ms := 0;
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    IF NOT looks_ahead AND completed = claimed AND claimed > 0 THEN
+        next_due_ms := 1000;
         RETURN NEXT;
         RETURN;
     END IF;
@@ -636,9 +677,9 @@ BEGIN
     END IF;
     RETURN NEXT;
 END $$;
-COMMENT ON FUNCTION steward.provision_batch(text, int) IS
-    'claims up to that many ready jobs, one per project, and does them; next_due_ms is 0 when more are ready, NULL when none waits';
-GRANT EXECUTE ON FUNCTION steward.provision_batch(text, int) TO steward_worker;
+COMMENT ON FUNCTION steward.provision_batch(text, int, boolean) IS
+    'does up to that many ready jobs, of a project one at a time; claimed is how many were brought to an end of their attempt, next_due_ms when to call again: 0 when more are ready, NULL when none waits, a second when it did not look ahead';
+GRANT EXECUTE ON FUNCTION steward.provision_batch(text, int, boolean) TO steward_worker;
 
 -- Never provisioned: no job, no membership that came after an invitation, no welcome.
 CREATE FUNCTION steward.match_unserved(m public.advisor_match_requests) RETURNS boolean

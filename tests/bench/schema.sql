@@ -134,19 +134,18 @@ DECLARE
     moment text := steward.iso(stamp);
     done   int;
 BEGIN
-    WITH locked AS MATERIALIZED (
-        SELECT q.id, q.organization_id, q.match_id, q.project_id, q.advisor_id, q.requested_by, q.next_retry_at, p.owner_id
-          FROM public.workspace_provisioning_queue q JOIN public.projects p ON p.id = ANY (ARRAY[q.project_id])
-         WHERE q.status = 'pending' AND q.next_retry_at <= stamp
-         ORDER BY q.next_retry_at
-         LIMIT batch_limit
-           FOR UPDATE OF q SKIP LOCKED FOR NO KEY UPDATE OF p SKIP LOCKED
-    ), j AS MATERIALIZED (
-        SELECT DISTINCT ON (l.project_id) l.*, gen_random_uuid() AS session,
+    WITH j AS MATERIALIZED (
+        SELECT l.*, gen_random_uuid() AS session,
                COALESCE((SELECT u.preferred_locale FROM public.user_preferences u WHERE u.user_id = l.owner_id), 'en') AS locale,
                (SELECT m.id FROM public.project_chat_log_minimal m
                  WHERE m.project_id = l.project_id AND m.client_msg_id = l.match_id) IS NULL AS unwelcomed
-          FROM locked l ORDER BY l.project_id, l.next_retry_at
+          FROM (SELECT q.id, q.organization_id, q.match_id, q.project_id, q.advisor_id, q.requested_by, p.owner_id
+                  FROM public.workspace_provisioning_queue q JOIN public.projects p ON p.id = ANY (ARRAY[q.project_id])
+                 WHERE q.status = 'pending' AND q.next_retry_at <= stamp
+                 ORDER BY q.next_retry_at
+                 LIMIT batch_limit
+                   FOR UPDATE OF q SKIP LOCKED FOR NO KEY UPDATE OF p SKIP LOCKED) l
+         ORDER BY l.project_id
     ), member AS (
         INSERT INTO public.project_advisors AS a
                (organization_id, project_id, advisor_id, status, role, added_by, assigned_at, created_at,

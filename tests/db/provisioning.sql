@@ -5,7 +5,7 @@ CREATE EXTENSION IF NOT EXISTS dblink;
 SELECT dblink_connect('subscriber', format('host=%s port=%s user=%s dbname=%s', :'HOST', :'PORT', :'USER', current_database()));
 SELECT dblink_exec('subscriber', 'LISTEN steward_event');
 
-SELECT plan(43);
+SELECT plan(52);
 
 SELECT pg_temp.person() AS client, pg_temp.person() AS advisor
 \gset
@@ -82,5 +82,29 @@ SELECT is(count(*), 0::bigint, 'without a gap in any numbering') FROM (
     UNION ALL SELECT project_id FROM steward.event GROUP BY project_id HAVING max(seq) <> count(*)) gaps;
 SELECT is(count(*), 0::bigint, 'and every completed job has one welcome') FROM workspace_provisioning_queue q
  WHERE q.status = 'completed' AND 1 <> (SELECT count(*) FROM project_chat_log_minimal c WHERE c.project_id = q.project_id AND c.client_msg_id = q.match_id);
+
+-- Who knows when the next job is due does not ask while somebody waits for this one.
+SELECT pg_temp.finalized_match(pg_temp.project(:'client'), :'advisor') AS later \gset
+UPDATE workspace_provisioning_queue SET next_retry_at = steward.now() + interval '1 hour' WHERE match_id = :'later';
+SELECT pg_temp.finalized_match(pg_temp.project(:'client'), :'advisor') \g /dev/null
+SELECT results_eq('SELECT claimed, completed, next_due_ms FROM steward.provision_batch(''test'', 10, false)', 'VALUES (1, 1, 1000::bigint)', 'a batch that does not look ahead asks to be called again in a second');
+SELECT ok(next_due_ms BETWEEN 3590000 AND 3600000, 'one that finds nothing looks ahead all the same') FROM steward.provision_batch('test', 10, false);
+UPDATE workspace_provisioning_queue SET next_retry_at = steward.now() WHERE match_id = :'later';
+
+-- Two of one project cannot be done at once; the others of their batch can.
+SELECT pg_temp.project(:'client') AS twice \gset
+SELECT pg_temp.finalized_match(:'twice', :'advisor'), pg_temp.finalized_match(:'twice', :'advisor'), pg_temp.finalized_match(pg_temp.project(:'client'), :'advisor') \g /dev/null
+SELECT results_eq('SELECT claimed, completed, retried, rolled_back, next_due_ms FROM steward.provision_batch(''test'', 10)', 'VALUES (3, 3, 0, 0, 0::bigint)', 'of two jobs of a project one is done, the other left to the next call');
+SELECT results_eq('SELECT claimed, completed, retried, rolled_back, next_due_ms FROM steward.provision_batch(''test'', 10)', 'VALUES (1, 1, 0, 0, NULL::bigint)', 'which does it');
+SELECT is((SELECT array_agg(seq ORDER BY seq) FROM steward.event WHERE project_id = :'twice'), ARRAY[1, 2]::bigint[], 'without a gap between their events');
+-- Nor can two that have to be judged, for another advisor is there.
+SELECT pg_temp.project(:'client') AS thrice, pg_temp.person() AS sooner, pg_temp.person() AS later
+\gset
+INSERT INTO project_advisors (project_id, advisor_id, status, added_by, assigned_at) VALUES (:'thrice', :'advisor', 'active', :'client', steward.now() - interval '1 day');
+SELECT pg_temp.finalized_match(:'thrice', :'sooner') \g /dev/null
+SELECT pg_temp.finalized_match(:'thrice', :'later') \g /dev/null
+SELECT is(completed, 1, 'of two that replace the advisor one is done'), is(next_due_ms, 0::bigint, 'and another call is due') FROM steward.provision_batch('test', 10);
+SELECT is(completed, 1, 'which does the other') FROM steward.provision_batch('test', 10);
+SELECT is(advisor_id, :'later'::uuid, 'and the later approval stands') FROM project_advisors WHERE project_id = :'thrice' AND status = 'active';
 
 SELECT * FROM finish();

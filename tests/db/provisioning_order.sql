@@ -53,7 +53,7 @@ DECLARE
 BEGIN
     DELETE FROM met;
     SET LOCAL ROLE steward_owner;
-    part := steward.provision_split(NULL, 100, 10000, false, 'test');
+    part := steward.provision_batch('test', 100);
     RESET ROLE;
     SELECT format('%s done, %s', part.completed, CASE WHEN bool_and(m.project > m.former) THEN 'ascending' ELSE 'in no order' END) INTO said
       FROM (SELECT project, lag(project, 1, '00000000-0000-0000-0000-000000000000') OVER (ORDER BY place) AS former FROM met) m;

@@ -69,7 +69,7 @@ SELECT matches(pg_temp.after(s.statement), s.said, s.statement)
   FROM (VALUES ('GRANT UPDATE (role) ON public.staff_profiles TO authenticated', '^access to public.staff_profiles was .* and is "authenticated SELECT, authenticated UPDATE of role, '),
                ('GRANT SELECT ON steward.job_run TO PUBLIC', '^access to steward.job_run was "" and is "PUBLIC SELECT"$'),
                ('GRANT EXECUTE ON FUNCTION steward.protect(regclass) TO anon', '^access to steward.protect\(regclass\) was "" and is "anon EXECUTE"$'),
-               ('GRANT EXECUTE ON FUNCTION steward.provision_batch(text, int) TO steward_worker WITH GRANT OPTION', 'is "steward_worker EXECUTE WITH GRANT OPTION"$'),
+               ('GRANT EXECUTE ON FUNCTION steward.provision_batch(text, int, boolean) TO steward_worker WITH GRANT OPTION', 'is "steward_worker EXECUTE WITH GRANT OPTION"$'),
                ('REVOKE SELECT ON public.staff_profiles FROM authenticated', '^access to public.staff_profiles was "authenticated SELECT, ')) s(statement, said);
 CREATE ROLE platform;
 SELECT is(pg_temp.after('GRANT ALL ON public.staff_profiles TO platform'), NULL, 'what a platform grants to its own roles is its business');

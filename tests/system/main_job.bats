@@ -143,6 +143,36 @@ workers_leave_with_the_supervisor() {
 	[ "$(sessions '0.9 s')" = 2 ] # and stay
 }
 
+keep_their_time() { [ "$(count "public.workspace_provisioning_queue WHERE completed_at > next_retry_at + interval '0.3 seconds'")" = 0 ]; }
+
+jobs_put_off_keep_their_time() {
+	# In one transaction, and so with one notification.
+	make_matches 2
+	sql -c "UPDATE public.advisor_match_requests SET status = 'finalized' WHERE status = 'client_approved';
+		UPDATE public.workspace_provisioning_queue SET next_retry_at = now() + interval '2 seconds'
+		 WHERE id = (SELECT id FROM public.workspace_provisioning_queue WHERE status = 'pending' LIMIT 1)"
+	within 10 nothing_waits
+	# It is learnt of, and another comes before its time.
+	make_matches 1
+	sql -c "UPDATE public.advisor_match_requests SET status = 'finalized' WHERE status = 'client_approved';
+		UPDATE public.workspace_provisioning_queue SET next_retry_at = now() + interval '2 seconds' WHERE status = 'pending'"
+	make_matches 1
+	sql -c "SELECT pg_sleep_until(next_retry_at - interval '0.5 seconds') FROM public.workspace_provisioning_queue WHERE status = 'pending'"
+	finalize
+	within 10 nothing_waits
+	keep_their_time || { sql -c 'DELETE FROM public.workspace_provisioning_queue'; return 1; }
+}
+
+@test "a job that was put off keeps its time when others are done before it" {
+	steward_set provisioning.tick 30000
+	steward_set workers.provisioning.processes 1
+	start_steward
+	make_matches 1
+	finalize
+	wait_until 5 nothing_waits
+	punctual jobs_put_off_keep_their_time
+}
+
 @test "two nodes on one database share the work, nothing twice" {
 	steward_set workers.provisioning.processes 1
 	start_steward
@@ -265,14 +295,14 @@ workers_leave_with_the_supervisor() {
 # ------------------------------------------------- the database is not as it should be
 @test "a revoked grant: status says so, nothing is counted, it goes on by itself" {
 	start_steward
-	sql -c 'REVOKE EXECUTE ON FUNCTION steward.provision_batch(text, int) FROM steward_worker'
+	sql -c 'REVOKE EXECUTE ON FUNCTION steward.provision_batch(text, int, boolean) FROM steward_worker'
 	make_matches 3
 	finalize
 	wait_until 5 database_is down
 	[[ $(database_detail) == *"permission denied"*provision_batch*"stewardctl db verify"* ]]
 	logged 'event=database_changed .*state=down .*permission denied.*provision_batch.*stewardctl db verify'
 	[ "$(count "workspace_provisioning_queue WHERE status = 'pending' AND attempt_count = 0")" = 3 ]
-	sql -c 'GRANT EXECUTE ON FUNCTION steward.provision_batch(text, int) TO steward_worker'
+	sql -c 'GRANT EXECUTE ON FUNCTION steward.provision_batch(text, int, boolean) TO steward_worker'
 	wait_until 5 nothing_waits
 	wait_until 5 database_is up
 	[ "$(field provisioning 0 restarts)" = 0 ]
@@ -281,14 +311,14 @@ workers_leave_with_the_supervisor() {
 
 @test "a dropped function: status names the command, nothing is counted, it goes on by itself" {
 	start_steward
-	sql -c 'ALTER FUNCTION steward.provision_batch(text, int) RENAME TO gone'
+	sql -c 'ALTER FUNCTION steward.provision_batch(text, int, boolean) RENAME TO gone'
 	make_matches 3
 	finalize
 	wait_until 5 database_is schema_old
 	[[ $(database_detail) == *provision_batch*"stewardctl db verify"* ]]
 	logged 'event=database_changed .*state=schema_old .*provision_batch.*stewardctl db verify'
 	[ "$(count "workspace_provisioning_queue WHERE status = 'pending' AND attempt_count = 0")" = 3 ]
-	sql -c 'ALTER FUNCTION steward.gone(text, int) RENAME TO provision_batch'
+	sql -c 'ALTER FUNCTION steward.gone(text, int, boolean) RENAME TO provision_batch'
 	wait_until 5 nothing_waits
 	wait_until 5 database_is up
 	[ "$(field provisioning 0 restarts)" = 0 ]
@@ -355,11 +385,11 @@ workers_leave_with_the_supervisor() {
 
 @test "the supervisor dies while a statement runs: the worker waits for it without spinning" {
 	sql <<-'SQL'
-		ALTER FUNCTION steward.provision_batch(text, int) RENAME TO provision_batch_at_once;
-		CREATE FUNCTION steward.provision_batch(worker text, batch_limit int)
+		ALTER FUNCTION steward.provision_batch(text, int, boolean) RENAME TO provision_batch_at_once;
+		CREATE FUNCTION steward.provision_batch(worker text, batch_limit int, looks_ahead boolean)
 		    RETURNS TABLE (claimed int, completed int, retried int, rolled_back int, next_due_ms bigint, reaped int)
-		    LANGUAGE sql SECURITY DEFINER AS $$ SELECT pg_sleep(2); SELECT * FROM steward.provision_batch_at_once(worker, batch_limit) $$;
-		GRANT EXECUTE ON FUNCTION steward.provision_batch(text, int) TO steward_worker;
+		    LANGUAGE sql SECURITY DEFINER AS $$ SELECT pg_sleep(2); SELECT * FROM steward.provision_batch_at_once(worker, batch_limit, looks_ahead) $$;
+		GRANT EXECUTE ON FUNCTION steward.provision_batch(text, int, boolean) TO steward_worker;
 	SQL
 	steward_set workers.provisioning.processes 1
 	start_steward
@@ -374,6 +404,6 @@ workers_leave_with_the_supervisor() {
 		sleep 0.05
 	done
 	[ "$used" -lt 40 ]
-	sql -c 'DROP FUNCTION steward.provision_batch(text, int)' \
-		-c 'ALTER FUNCTION steward.provision_batch_at_once(text, int) RENAME TO provision_batch'
+	sql -c 'DROP FUNCTION steward.provision_batch(text, int, boolean)' \
+		-c 'ALTER FUNCTION steward.provision_batch_at_once(text, int, boolean) RENAME TO provision_batch'
 }

@@ -398,9 +398,10 @@ a_row_is_written_out_as_it_stands_in_the_table(void **state)
 
 	(void)state;
 	assert_string_equal(d->name, "provision_batch");
-	assert_string_equal(d->parameters, "text worker, int4 batch");
+	assert_string_equal(d->parameters, "text worker, int4 batch, bool looks_ahead");
 	assert_int_equal(db_statement_types(STMT_provision_batch)[0], 25);
 	assert_int_equal(db_statement_types(STMT_provision_batch)[1], 23);
+	assert_int_equal(db_statement_types(STMT_provision_batch)[2], 16);
 }
 
 int

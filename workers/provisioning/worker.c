@@ -16,12 +16,19 @@ struct provisioning {
 	bool    has_more;   /* the last upkeep was full */
 	bool    was_upkeep; /* the last call: batches and upkeep that has more take turns */
 	int64_t upkeep_ms;  /* when the last upkeep began */
+	int64_t due_ms;     /* until then what was learnt of the next due job holds, and is not asked for */
 };
+
+static int64_t
+safety_poll_ms(const struct config *cfg)
+{
+	return cfg->provisioning_tick;
+}
 
 static void
 on_batch(struct worker *w, const struct db_result *r)
 {
-	const struct provisioning *p = worker_state(w);
+	struct provisioning *p = worker_state(w);
 
 	int64_t claimed     = db_int8(r, 0, "claimed", 0);
 	int64_t completed   = db_int8(r, 0, "completed", 0);
@@ -35,8 +42,9 @@ on_batch(struct worker *w, const struct db_result *r)
 		    rolled_back, "stewardctl provisioning errors");
 	if (claimed > 0)
 		log_event(LOG_debug, "batch_done", "claimed=%" PRId64 " completed=%" PRId64, claimed, completed);
-	if (next_due_ms != INT64_MAX)
-		worker_wake_in(w, next_due_ms);
+	/* A call that did not look ahead must not make forget what was learnt before it. */
+	p->due_ms = MIN(p->due_ms, worker_now_ms(w) + MIN(next_due_ms, safety_poll_ms(worker_config(w))));
+	worker_wake_in(w, MAX(p->due_ms - worker_now_ms(w), 0));
 	if (p->has_more)
 		worker_wake_in(w, 0);
 }
@@ -79,8 +87,9 @@ static enum err
 work(struct worker *w, struct error *e)
 {
 	struct provisioning *p = worker_state(w);
+	bool                 looks_ahead = worker_now_ms(w) >= p->due_ms;
 	char                 batch[24];
-	const char *const    parameters[] = { worker_id(w), batch };
+	const char *const    parameters[] = { worker_id(w), batch, looks_ahead ? "true" : "false" };
 
 	p->was_upkeep = !p->was_upkeep && must_keep_up(w, p);
 	if (p->was_upkeep) {
@@ -89,14 +98,10 @@ work(struct worker *w, struct error *e)
 		p->upkeep_ms   = worker_now_ms(w);
 		return worker_call(w, STMT_provision_upkeep, parameters, on_upkeep, e);
 	}
+	if (looks_ahead)
+		p->due_ms = INT64_MAX;
 	(void)snprintf(batch, sizeof(batch), "%" PRId64, worker_config(w)->provisioning_batch);
 	return worker_call(w, STMT_provision_batch, parameters, on_batch, e);
-}
-
-static int64_t
-safety_poll_ms(const struct config *cfg)
-{
-	return cfg->provisioning_tick;
 }
 
 static const struct worker_ops ops = {
