@@ -16,14 +16,8 @@ struct provisioning {
 	bool    has_more;   /* the last upkeep was full */
 	bool    was_upkeep; /* the last call: batches and upkeep that has more take turns */
 	int64_t upkeep_ms;  /* when the last upkeep began */
-	int64_t due_ms;     /* until then what was learnt of the next due job holds, and is not asked for */
+	int64_t due_ms;     /* of the next job as far as it was learnt, and not asked for before; INT64_MAX: none waits */
 };
-
-static int64_t
-safety_poll_ms(const struct config *cfg)
-{
-	return cfg->provisioning_tick;
-}
 
 static void
 on_batch(struct worker *w, const struct db_result *r)
@@ -43,8 +37,10 @@ on_batch(struct worker *w, const struct db_result *r)
 	if (claimed > 0)
 		log_event(LOG_debug, "batch_done", "claimed=%" PRId64 " completed=%" PRId64, claimed, completed);
 	/* A call that did not look ahead must not make forget what was learnt before it. */
-	p->due_ms = MIN(p->due_ms, worker_now_ms(w) + MIN(next_due_ms, safety_poll_ms(worker_config(w))));
-	worker_wake_in(w, MAX(p->due_ms - worker_now_ms(w), 0));
+	if (next_due_ms != INT64_MAX)
+		p->due_ms = MIN(p->due_ms, worker_now_ms(w) + next_due_ms);
+	if (p->due_ms != INT64_MAX)
+		worker_wake_in(w, MAX(p->due_ms - worker_now_ms(w), 0));
 	if (p->has_more)
 		worker_wake_in(w, 0);
 }
@@ -102,6 +98,12 @@ work(struct worker *w, struct error *e)
 		p->due_ms = INT64_MAX;
 	(void)snprintf(batch, sizeof(batch), "%" PRId64, worker_config(w)->provisioning_batch);
 	return worker_call(w, STMT_provision_batch, parameters, on_batch, e);
+}
+
+static int64_t
+safety_poll_ms(const struct config *cfg)
+{
+	return cfg->provisioning_tick;
 }
 
 static const struct worker_ops ops = {
